@@ -1,0 +1,52 @@
+import type { DataSource } from 'typeorm';
+import { isNewerRelease, RELEASE } from '../util/release.ts';
+import { MigrationReleaseEntity } from './entities/migration-release.ts';
+import { DatabaseStartError } from './errors.ts';
+
+/** Whether to apply migrations at start, or to refuse a database that lacks some. */
+export type MigrateMode = 'auto' | 'check';
+
+/** The names of the migrations that a database lacks, oldest first. */
+export async function pendingMigrations(source: DataSource): Promise<string[]> {
+  const applied = new Set<string>();
+  if (await hasTable(source, 'migration'))
+    for (const { name } of await source.query<{ name: string }[]>('SELECT name FROM migration'))
+      applied.add(name);
+  return source.migrations.map((migration) => migration.name!).filter((name) => !applied.has(name));
+}
+
+/**
+ * Brings the schema up to date. An empty database is always created; the caller holds the write lock.
+ *
+ * @throws DatabaseStartError where migrations are missing and the mode is `check`, or where the schema needs a
+ * newer release than this one
+ */
+export async function migrate(source: DataSource, mode: MigrateMode): Promise<string[]> {
+  await refuseNewerSchema(source);
+  const pending = await pendingMigrations(source);
+  if (pending.length === 0) return pending;
+  if (mode === 'check' && (await hasTable(source, 'migration')))
+    throw new DatabaseStartError(
+      `the database lacks ${pending.length} migration(s): ${pending.join(', ')}; run "cli migrate", or set MIGRATE=auto`,
+    );
+  await source.runMigrations();
+  return pending;
+}
+
+async function refuseNewerSchema(source: DataSource): Promise<void> {
+  if (!(await hasTable(source, 'migration_release'))) return;
+  for (const { name, minRelease } of await source.getRepository(MigrationReleaseEntity).find())
+    if (isNewerRelease(minRelease, RELEASE))
+      throw new DatabaseStartError(
+        `the database was migrated by ${name}, which needs release ${minRelease} or newer; this is ${RELEASE}`,
+      );
+}
+
+async function hasTable(source: DataSource, table: string): Promise<boolean> {
+  const runner = source.createQueryRunner();
+  try {
+    return await runner.hasTable(table);
+  } finally {
+    await runner.release();
+  }
+}

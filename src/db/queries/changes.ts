@@ -1,0 +1,47 @@
+import type { ChangeRow } from '../entities/change.ts';
+import type { ElementType } from '../entities/sequence.ts';
+import type { WriteTransaction } from '../transaction.ts';
+
+const FIND = `SELECT k.key AS "index", c.request_hash AS "requestHash", c.answer
+  FROM json_each(?1) k CROSS JOIN sequence s CROSS JOIN change c
+  WHERE s.scope = k.value->>0 AND s.element_type = k.value->>1
+    AND c.sequence_id = s.id AND c.caller = k.value->>2 AND c.request_id = k.value->>3`;
+
+/** What is remembered of a request: its hash, and its answer as JSON. */
+export interface RememberedRequest {
+  requestHash: string;
+  answer: string;
+}
+
+/** Looks requests up by sequence, caller and request id; answers with the index of each one found. */
+export function findRequests(
+  tx: WriteTransaction,
+  keys: readonly (readonly [scope: string, elementType: ElementType, caller: string, requestId: string])[],
+): Promise<(RememberedRequest & { index: number })[]> {
+  return tx.query(FIND, [JSON.stringify(keys)]);
+}
+
+const INSERT = `INSERT INTO change (sequence_id, revision, change_time, kind, comment, caller, request_id,
+    request_hash, answer, batch_token)
+  SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, ?2
+  FROM json_each(?1)`;
+
+/** Inserts the change rows of a batch. */
+export function insertChanges(
+  tx: WriteTransaction,
+  rows: readonly Omit<ChangeRow, 'batchToken'>[],
+  batchToken: string,
+): void {
+  const values = rows.map((row) => [
+    row.sequenceId,
+    row.revision,
+    row.changeTime,
+    row.kind,
+    row.comment,
+    row.caller,
+    row.requestId,
+    row.requestHash,
+    row.answer,
+  ]);
+  tx.execute(INSERT, [JSON.stringify(values), batchToken]);
+}

@@ -1,0 +1,24 @@
+/** A value that a statement can be given. Numbers above 2^31 travel inside of JSON (sqlite3 binds them as REAL). */
+export type SqlValue = string | number | null;
+
+/**
+ * A handle on an open write transaction. It dies with it. Statements run one after another in the order in
+ * which they were given; after one has failed none runs any more, since SQLite may have rolled the
+ * transaction back by itself and would commit what follows on its own.
+ */
+export interface WriteTransaction {
+  /** Runs a statement and returns its rows. Throws a DatabaseError. */
+  query<Row>(sql: string, parameters?: readonly SqlValue[]): Promise<Row[]>;
+  /** Queues a statement without waiting for it. Its failure fails every later statement and the commit. */
+  execute(sql: string, parameters?: readonly SqlValue[]): void;
+}
+
+/** Runs a body in one transaction: commits when it resolves, rolls back when it throws. */
+export interface WriteConnection {
+  /**
+   * @param body what to do with the transaction's handle; only the database may be awaited in it
+   * @param timeoutMs after this time the running statement is interrupted and the transaction rolled back
+   * @throws DatabaseError, or what the body threw
+   */
+  transaction<T>(body: (tx: WriteTransaction) => Promise<T>, timeoutMs: number): Promise<T>;
+}
