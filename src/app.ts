@@ -1,0 +1,197 @@
+import type { Config } from './config.ts';
+import { openDatabase } from './db/database.ts';
+import { DrainingError } from './domain/errors.ts';
+import { Reader } from './domain/reader.ts';
+import { Writer } from './domain/writer.ts';
+import { createCors } from './http/cors.ts';
+import { DEFAULT_LISTENER_LIMITS } from './http/limits.ts';
+import { createListener } from './http/listener.ts';
+import { createPlainRoutes } from './http/plain-routes.ts';
+import { createLogger, type Log } from './log.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { createRpcHandler, SERVICES } from './rpc/handler.ts';
+import { HealthRegistry, ServingStatus } from './rpc/health/index.ts';
+import { RELEASE } from './util/release.ts';
+
+/** The one door for a clock or a log of a test's own. */
+export interface AppOverrides {
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+  readonly log?: Log;
+}
+
+/** The service, as the process and the tests run it. */
+export interface App {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /**
+   * Opens what is needed and listens. A failed start closes what it had opened. Further calls get the same promise.
+   * @returns where it listens
+   */
+  start(): Promise<{ host: string; port: number }>;
+  /**
+   * Stops in order: not ready, Watches ended, `drainDelayMs`, running RPCs answered, writer flushed, database
+   * closed, log flushed. After `stopTimeoutMs` what still runs is cut off. Waits for a start in progress; further
+   * calls get the same promise.
+   * @returns whether everything was answered in time
+   */
+  stop(): Promise<boolean>;
+  /** Cuts off what runs, so that a pending stop ends soon. */
+  kill(): void;
+}
+
+/** Puts the service together. Nothing is opened before `start`. */
+export function createApp(config: Config, overrides: AppOverrides = {}): App {
+  return new Service(config, overrides);
+}
+
+class Service implements App {
+  readonly log: Log;
+  readonly metrics = createMetrics();
+  readonly #config: Config;
+  readonly #now: () => number;
+  readonly #health = new HealthRegistry({ services: SERVICES.map(({ typeName }) => typeName) });
+  /** What closes what was opened, in the order of opening. */
+  readonly #closers: (() => Promise<void>)[] = [];
+  readonly #killed = new AbortController();
+  #ready = false;
+  #inTime = true;
+  #starting: Promise<{ host: string; port: number }> | undefined;
+  #stopping: Promise<boolean> | undefined;
+
+  constructor(config: Config, overrides: AppOverrides) {
+    this.#config = config;
+    this.#now = overrides.now ?? Date.now;
+    this.log = overrides.log ?? createLogger({ ...config.log, serviceName: config.service.name });
+  }
+
+  start(): Promise<{ host: string; port: number }> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  stop(): Promise<boolean> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  kill(): void {
+    this.#killed.abort();
+  }
+
+  async #start(): Promise<{ host: string; port: number }> {
+    try {
+      return await this.#open();
+    } catch (error) {
+      await this.#close();
+      throw error;
+    }
+  }
+
+  async #open(): Promise<{ host: string; port: number }> {
+    const { server, database: databaseConfig, writer: limits } = this.#config;
+    const { logger } = this.log;
+    for (const warning of this.#config.warnings) logger.warn(warning);
+
+    const database = await openDatabase({
+      file: databaseConfig.url.file,
+      readers: databaseConfig.readers,
+      migrate: databaseConfig.migrate,
+    });
+    this.#closers.push(() => database.close());
+    if (database.migrated.length > 0) logger.info({ migrations: database.migrated }, 'database migrated');
+
+    const writer = new Writer({
+      connection: database.writer,
+      limits,
+      metrics: this.metrics.writer,
+      now: this.#now,
+      onError: (error) => logger.error({ err: error }, 'a batch of writes failed'),
+    });
+    this.#closers.push(() => writer.close());
+
+    const reader = new Reader(database.reads);
+    const rpc = createRpcHandler({
+      writer,
+      reader,
+      health: this.#health,
+      metrics: this.metrics.rpc,
+      logger,
+      maxBodyBytes: server.maxBodyBytes,
+      defaultDeadlineMs: server.defaultDeadlineMs,
+    });
+    const cors = createCors([...server.corsOrigins]);
+    const routes = createPlainRoutes({
+      health: () => true,
+      ready: async () => {
+        await database.reads.check();
+        return { ready: this.#ready, checks: { database: { engine: database.engine.name, ok: true } } };
+      },
+      metrics: async () => ({
+        contentType: this.metrics.registry.contentType,
+        body: await this.metrics.registry.metrics(),
+      }),
+      onError: (error) => logger.error({ err: error }, 'a plain route failed'),
+    });
+    const listener = createListener({
+      host: server.host,
+      port: server.port,
+      limits: {
+        ...DEFAULT_LISTENER_LIMITS,
+        headersTimeoutMs: server.headersTimeoutMs,
+        requestTimeoutMs: server.requestTimeoutMs,
+        idleTimeoutMs: server.idleTimeoutMs,
+        maxHeaderBytes: server.maxHeaderBytes,
+        maxConcurrentStreams: server.maxConcurrentStreams,
+        maxConnections: server.maxConnections,
+      },
+      onRequest: (request, response) => {
+        if (!cors(request, response) && !routes(request, response)) rpc(request, response);
+      },
+      onRefused: (reason) => this.metrics.rpc.refused.inc({ reason }),
+      onError: (error) => logger.error({ err: error }, 'the listener failed'),
+    });
+    this.#closers.push(async () => {
+      const kill = () => listener.destroy();
+      this.#killed.signal.addEventListener('abort', kill, { once: true });
+      if (this.#killed.signal.aborted) kill();
+      await listener.stop();
+    });
+    const address = await listener.start();
+    this.#ready = true;
+    this.#health.setAll(ServingStatus.SERVING);
+    logger.info({ ...address, release: RELEASE }, 'serving');
+    return address;
+  }
+
+  async #stop(): Promise<boolean> {
+    await this.#starting?.catch(() => {});
+    const deadline = setTimeout(() => {
+      this.#inTime = false;
+      this.log.logger.error('the stop took too long; what still runs is cut off');
+      this.kill();
+    }, this.#config.server.stopTimeoutMs);
+    this.#ready = false;
+    this.#health.shutdown(new DrainingError());
+    await this.#delay(this.#config.server.drainDelayMs);
+    await this.#close();
+    clearTimeout(deadline);
+    this.log.logger.info('stopped');
+    await this.log.close();
+    return this.#inTime;
+  }
+
+  /** Closes in reverse what was opened. */
+  async #close(): Promise<void> {
+    for (const close of this.#closers.splice(0).toReversed()) await close();
+  }
+
+  async #delay(ms: number): Promise<void> {
+    if (ms === 0 || this.#killed.signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    this.#killed.signal.addEventListener('abort', () => resolve(), { once: true });
+    await promise;
+    clearTimeout(timer);
+  }
+}

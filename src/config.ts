@@ -1,0 +1,207 @@
+/** Configuration: the only reader of the environment. Strings become values, one by one; values become the `Config`. */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { Fault } from './config/kinds.ts';
+import { MASK, maskCredentials, quote } from './config/mask.ts';
+import { nearMiss } from './config/near-miss.ts';
+import type { Config } from './config/types.ts';
+import { VARIABLES, type Values, type Variable } from './config/variables.ts';
+
+export type {
+  Config,
+  DatabaseConfig,
+  DatabaseUrl,
+  LogConfig,
+  LogLevel,
+  ServerConfig,
+  WriterConfig,
+} from './config/types.ts';
+
+/** Variables by name, as in `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Everything that is wrong with the configuration, at once, without any secret's value. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  /** One sentence each, in the table's order; never empty. */
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`The configuration cannot be used:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+interface CrossCheck {
+  readonly needs: readonly (keyof Values)[];
+  readonly fault: string;
+  holds(values: Values): boolean;
+}
+
+const CROSS_CHECKS: readonly CrossCheck[] = [
+  {
+    needs: ['HEADERS_TIMEOUT', 'REQUEST_TIMEOUT'],
+    fault: 'HEADERS_TIMEOUT must not be above REQUEST_TIMEOUT',
+    holds: (values) => values.HEADERS_TIMEOUT <= values.REQUEST_TIMEOUT,
+  },
+  {
+    needs: ['DRAIN_DELAY', 'STOP_TIMEOUT'],
+    fault: 'STOP_TIMEOUT must be above DRAIN_DELAY, which is a part of it',
+    holds: (values) => values.STOP_TIMEOUT > values.DRAIN_DELAY,
+  },
+  {
+    needs: ['WRITER_MAX_QUEUE', 'WRITER_MAX_BATCH'],
+    fault: 'WRITER_MAX_QUEUE must be at least WRITER_MAX_BATCH',
+    holds: (values) => values.WRITER_MAX_QUEUE >= values.WRITER_MAX_BATCH,
+  },
+  {
+    needs: ['WRITER_MAX_QUEUE_BYTES', 'MAX_BODY_BYTES'],
+    fault: 'WRITER_MAX_QUEUE_BYTES must be at least twice MAX_BODY_BYTES',
+    holds: (values) => values.WRITER_MAX_QUEUE_BYTES >= 2 * values.MAX_BODY_BYTES,
+  },
+];
+
+/**
+ * The environment with what `.env` in the folder `cwd` adds to it; a variable of the real environment wins, also when
+ * it is empty.
+ *
+ * @throws {ConfigError} when there is a `.env` that cannot be read.
+ */
+export function readEnvironment(cwd: string = process.cwd(), env: Environment = process.env): Environment {
+  const file = join(cwd, '.env');
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    if (code === 'ENOENT') return { ...env };
+    throw new ConfigError([`${file} must be a readable file, or be absent; it cannot be read (${code})`]);
+  }
+  const set = Object.entries(env).filter(([, value]) => value !== undefined);
+  // Editors on Windows put a byte order mark first, which parseEnv takes for a part of the first name.
+  return { ...parseEnv(text.replace(/^\uFEFF/, '')), ...Object.fromEntries(set) };
+}
+
+/**
+ * Parses, checks and groups. A variable that is empty or blank counts as not set; unknown ones are ignored, with a
+ * warning where the name is nearly one of ours. Relative paths are relative to `cwd`.
+ *
+ * @throws {ConfigError} with every fault at once; never anything else.
+ */
+export function loadConfig(
+  env: Environment,
+  { cwd = process.cwd() }: { readonly cwd?: string } = {},
+): Config {
+  const { values, faults } = parseAll(env, cwd);
+  for (const check of CROSS_CHECKS) {
+    const known = check.needs.every((name) => name in values);
+    if (known && !check.holds(values as Values)) faults.push(`${check.fault}; ${shown(check.needs, values)}`);
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  const reserved = setButReserved(env);
+  return deepFreeze({ ...grouped(values as Values), reserved, warnings: warningsFor(env, reserved) });
+}
+
+/** The effective values as `NAME=value`, in the table's order, secrets masked; reserved ones only when set. */
+export function describeConfig(config: Config): string[] {
+  return (VARIABLES as readonly Variable[]).flatMap((variable) => {
+    const { name, kind, from } = variable;
+    const value = from === undefined ? config.reserved[name] : masked(variable, kind.format(from(config)));
+    return value === undefined ? [] : [`${name}=${value}`];
+  });
+}
+
+function parseAll(env: Environment, cwd: string): { values: Partial<Values>; faults: string[] } {
+  const values: Record<string, unknown> = {};
+  const faults: string[] = [];
+  for (const { name, kind, default: fallback, sensitive } of VARIABLES as readonly Variable[]) {
+    const text = textOf(env, name) ?? fallback;
+    try {
+      values[name] = kind.parse(text, { cwd });
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      const echo = sensitive === undefined ? `; it is ${quote(text)}` : '';
+      faults.push(`${name} ${error.message}${echo}`);
+    }
+  }
+  // Each value came from its own kind's parse, which is what `Values` says.
+  return { values: values as Partial<Values>, faults };
+}
+
+function grouped(values: Values): Omit<Config, 'reserved' | 'warnings'> {
+  return {
+    server: {
+      host: values.HOST,
+      port: values.PORT,
+      corsOrigins: values.CORS_ORIGINS,
+      defaultDeadlineMs: values.DEFAULT_DEADLINE,
+      maxBodyBytes: values.MAX_BODY_BYTES,
+      headersTimeoutMs: values.HEADERS_TIMEOUT,
+      requestTimeoutMs: values.REQUEST_TIMEOUT,
+      idleTimeoutMs: values.IDLE_TIMEOUT,
+      maxHeaderBytes: values.MAX_HEADER_BYTES,
+      maxConcurrentStreams: values.MAX_CONCURRENT_STREAMS,
+      maxConnections: values.MAX_CONNECTIONS,
+      drainDelayMs: values.DRAIN_DELAY,
+      stopTimeoutMs: values.STOP_TIMEOUT,
+    },
+    database: { url: values.DATABASE_URL, readers: values.DATABASE_READERS, migrate: values.MIGRATE },
+    writer: {
+      maxBatch: values.WRITER_MAX_BATCH,
+      maxQueue: values.WRITER_MAX_QUEUE,
+      maxQueueBytes: values.WRITER_MAX_QUEUE_BYTES,
+      maxRenumber: values.MAX_RENUMBER,
+    },
+    log: { level: values.LOG_LEVEL, pretty: values.LOG_PRETTY },
+    service: { name: values.SERVICE_NAME },
+  };
+}
+
+function setButReserved(env: Environment): Record<string, string> {
+  const entries = (VARIABLES as readonly Variable[]).flatMap((variable) => {
+    const text = variable.group === 'reserved' ? textOf(env, variable.name) : undefined;
+    return text === undefined ? [] : [[variable.name, masked(variable, text)] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+function warningsFor(env: Environment, reserved: Readonly<Record<string, string>>): string[] {
+  const early = Object.keys(reserved).map(
+    (name) => `${name} is set; it is read by a later release and has no effect yet`,
+  );
+  const known: string[] = VARIABLES.map(({ name }) => name);
+  const unset = known.filter((name) => textOf(env, name) === undefined);
+  const misspelt = Object.keys(env).flatMap((name) => {
+    const meant = known.includes(name) ? undefined : nearMiss(name, unset);
+    return meant === undefined
+      ? []
+      : [`${quote(name)} is not a variable of this service; was ${meant} meant?`];
+  });
+  return [...early, ...misspelt];
+}
+
+function masked({ sensitive }: Variable, text: string): string {
+  if (sensitive === 'secret') return MASK;
+  return sensitive === 'credentials' ? maskCredentials(text) : text;
+}
+
+function shown(names: readonly (keyof Values)[], values: Partial<Values>): string {
+  const parts = names.map((name) => {
+    const { kind } = VARIABLES.find((variable) => variable.name === name) as Variable;
+    return `${name} is ${kind.format(values[name])}`;
+  });
+  return parts.join(', ');
+}
+
+function textOf(env: Environment, name: string): string | undefined {
+  const text = env[name]?.trim();
+  return text === '' ? undefined : text;
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value))
+    if (typeof inner === 'object' && inner !== null) deepFreeze(inner);
+  return Object.freeze(value);
+}

@@ -1,0 +1,206 @@
+import { randomBytes } from 'node:crypto';
+import { DatabaseError } from '../db/errors.ts';
+import type { WriteConnection } from '../db/transaction.ts';
+import type { WriterMetrics } from '../metrics.ts';
+import { type Outcome, runBatch } from './batch.ts';
+import {
+  DatabaseUnavailableError,
+  DeadlineExceededError,
+  type DomainError,
+  DrainingError,
+  InternalError,
+  OutcomeUnknownError,
+  OverloadedError,
+} from './errors.ts';
+import { PendingWrite, type WaitOptions } from './pending-write.ts';
+import { requestHash } from './request-hash.ts';
+import { WriteQueue } from './write-queue.ts';
+import type { AnswerOf, Write } from './writes.ts';
+
+/** The writer's bounds. */
+export interface WriterLimits {
+  /** Writes that share a transaction, at most. */
+  readonly maxBatch: number;
+  /** Writes that wait, at most. */
+  readonly maxQueue: number;
+  /** Memory that they hold, at most, bytes. */
+  readonly maxQueueBytes: number;
+  /** Elements that one write may renumber, and versions that it may delete, at most. */
+  readonly maxRenumber: number;
+}
+
+/** What the writer is made of. */
+export interface WriterOptions {
+  readonly connection: WriteConnection;
+  readonly limits: WriterLimits;
+  readonly metrics: WriterMetrics;
+  /** The clock, milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Told of every failure that is not a caller's. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** What a batch holds in memory at most, beyond its first member. */
+const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+/** A batch ends after this, whatever deadlines its members have. */
+const MAX_TRANSACTION_MS = 30_000;
+
+/**
+ * The group-commit writer: while one transaction is in flight the next batch gathers, and starts when it has
+ * committed. There is no timer, so a lone write waits for nothing; under load the cost of a commit is shared.
+ * The idea is that of group commit in databases (DeWitt et al., "Implementation techniques for main memory
+ * database systems", SIGMOD 1984).
+ */
+export class Writer {
+  readonly #options: WriterOptions;
+  readonly #queue: WriteQueue<PendingWrite>;
+  /** Writes with a request id that are on their way: an equal one joins. */
+  readonly #inFlight = new Map<string, PendingWrite>();
+  #running: Promise<void> | undefined;
+  #closing = false;
+  #msPerWrite = 1;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    this.#queue = new WriteQueue({
+      maxEntries: options.limits.maxQueue,
+      maxBytes: options.limits.maxQueueBytes,
+    });
+  }
+
+  /**
+   * Commits a write and returns its answer. An equal write in flight under the same request id is joined.
+   * A caller that goes before its batch starts is forgotten unwritten; after that the outcome stands.
+   *
+   * @throws DomainError, or the signal's reason
+   */
+  async submit<W extends Write>(write: W, wait: WaitOptions): Promise<AnswerOf<W>> {
+    wait.signal.throwIfAborted();
+    if (this.#closing) throw new DrainingError();
+    const hash = write.requestId === undefined ? undefined : requestHash(write);
+    const key = `${write.sequence.scope}/${write.sequence.elementType} ${write.requestId} ${write.caller}`;
+    const running = hash === undefined ? undefined : this.#inFlight.get(key);
+    if (running?.hash === hash && running !== undefined) return (await running.wait(wait)) as AnswerOf<W>;
+
+    const entry = new PendingWrite(
+      write,
+      hash,
+      (unwanted) => this.#queue.remove(unwanted) && this.#measure(),
+    );
+    if (!this.#queue.offer(entry)) {
+      this.#options.metrics.overloaded.inc();
+      throw new OverloadedError('too many writes are waiting', this.#retryAfterMs());
+    }
+    const answer = entry.wait(wait);
+    const owns = hash !== undefined && running === undefined;
+    if (owns) this.#inFlight.set(key, entry);
+    this.#measure();
+    this.#running ??= this.#pump();
+    try {
+      return (await answer) as AnswerOf<W>;
+    } finally {
+      if (owns && this.#inFlight.get(key) === entry) this.#inFlight.delete(key);
+    }
+  }
+
+  /** Takes no more writes, and resolves when those that were taken are settled. Idempotent. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#running;
+  }
+
+  async #pump(): Promise<void> {
+    // One turn of the event loop collects the burst that the first write belongs to.
+    await new Promise((resolve) => setImmediate(resolve));
+    for (;;) {
+      const batch = this.#queue.draw(this.#options.limits.maxBatch, MAX_BATCH_BYTES);
+      this.#measure();
+      if (batch.length === 0) break;
+      const started = performance.now();
+      await this.#run(batch);
+      const msPerWrite = (performance.now() - started) / batch.length;
+      this.#msPerWrite += 0.1 * (msPerWrite - this.#msPerWrite);
+    }
+    this.#running = undefined;
+  }
+
+  /** Runs a batch and settles its members. Never throws. */
+  async #run(entries: readonly PendingWrite[]): Promise<void> {
+    const now = this.#options.now();
+    const batch = entries.filter((entry) => {
+      const { deadline } = entry;
+      if (deadline > now) return true;
+      entry.settle({ error: new DeadlineExceededError() });
+      return false;
+    });
+    if (batch.length === 0) return;
+    const { metrics } = this.#options;
+    metrics.batchSize.observe(batch.length);
+    const started = performance.now();
+    for (const { arrived } of batch) metrics.wait.observe((started - arrived) / 1000);
+    let outcomes: Outcome[];
+    try {
+      outcomes = await this.#commit(batch, now);
+      metrics.transaction.observe({ outcome: 'committed' }, (performance.now() - started) / 1000);
+    } catch (error) {
+      metrics.transaction.observe({ outcome: outcomeLabel(error) }, (performance.now() - started) / 1000);
+      await this.#fail(batch, error);
+      return;
+    }
+    batch.forEach((entry, index) => entry.settle(outcomes[index]!));
+  }
+
+  #commit(batch: readonly PendingWrite[], now: number): Promise<Outcome[]> {
+    const { connection, limits } = this.#options;
+    const latest = Math.max(...batch.map(({ deadline }) => deadline));
+    return connection.transaction(
+      (tx) =>
+        runBatch(tx, batch, {
+          now: () => this.#options.now() * 1000,
+          token: randomBytes(8).toString('base64url'),
+          maxRenumber: limits.maxRenumber,
+        }),
+      Math.min(MAX_TRANSACTION_MS, Math.max(1, latest - now)),
+    );
+  }
+
+  /** Settles a batch whose transaction failed; one whose data was refused is narrowed down by halving. */
+  async #fail(batch: readonly PendingWrite[], error: unknown): Promise<void> {
+    if (error instanceof DatabaseError && error.kind === 'data' && batch.length > 1) {
+      const half = Math.ceil(batch.length / 2);
+      await this.#run(batch.slice(0, half));
+      await this.#run(batch.slice(half));
+      return;
+    }
+    this.#options.onError(error);
+    const told = callerError(error);
+    for (const entry of batch) entry.settle({ error: told });
+  }
+
+  #measure(): void {
+    this.#options.metrics.queued.set(this.#queue.entries);
+    this.#options.metrics.queuedBytes.set(this.#queue.bytes);
+  }
+
+  #retryAfterMs(): number {
+    return Math.round(Math.min(5_000, Math.max(50, this.#queue.entries * this.#msPerWrite)));
+  }
+}
+
+function outcomeLabel(error: unknown): string {
+  return error instanceof DatabaseError ? error.kind : 'failed';
+}
+
+function callerError(error: unknown): DomainError {
+  if (!(error instanceof DatabaseError)) return new InternalError(error);
+  switch (error.kind) {
+    case 'unavailable':
+      return new DatabaseUnavailableError(error);
+    case 'timeout':
+      return new DeadlineExceededError();
+    case 'outcome_unknown':
+      return new OutcomeUnknownError(error);
+    case 'data':
+      return new InternalError(error);
+  }
+}

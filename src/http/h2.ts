@@ -1,0 +1,132 @@
+import { constants, createServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { admit, refuseConnect, refuseExpectation } from './gate.ts';
+import type { ProtocolOptions, ProtocolServer } from './types.ts';
+
+/** The HTTP/2 half of the port. */
+export interface H2 extends ProtocolServer {
+  /** Ends what has outstayed a time-out; `nowMs` is of the monotonic clock. */
+  sweep(nowMs: number): void;
+}
+
+interface Session {
+  openStreams: number;
+  /** When the last stream closed, or the session began. */
+  quietSinceMs: number;
+  /** Whether the peer's first SETTINGS have arrived. */
+  greeted: boolean;
+}
+
+/** Makes it of Node's server with its compatibility API, fed with sockets, and the time-outs that it lacks. */
+export function createH2(options: ProtocolOptions): H2 {
+  const { hooks, limits } = options;
+  const sessions = new Map<ServerHttp2Session, Session>();
+  /** Streams whose body may still be on its way, in order of arrival. */
+  const bodies = new Map<ServerHttp2Stream, number>();
+
+  const server = createServer({
+    settings: {
+      maxConcurrentStreams: limits.maxConcurrentStreams,
+      // What Node refuses by itself is seen by nobody: between once and twice the limit the gate answers, and counts.
+      maxHeaderListSize: limits.maxHeaderBytes * 2,
+    },
+    maxHeaderListPairs: limits.maxHeaderCount * 2 + 4,
+    maxSessionMemory: limits.maxSessionMemoryMb,
+  });
+
+  server.on('session', (session) => {
+    const state: Session = { openStreams: 0, quietSinceMs: performance.now(), greeted: false };
+    sessions.set(session, state);
+    session.once('remoteSettings', () => {
+      state.greeted = true;
+    });
+    session.once('close', () => sessions.delete(session));
+  });
+  // Before the listeners below, which make Node add its own: the count must be right when they run.
+  server.on('stream', (stream) => {
+    const state = stream.session && sessions.get(stream.session as ServerHttp2Session);
+    if (state !== undefined) {
+      state.openStreams += 1;
+    }
+    if (!stream.endAfterHeaders) {
+      bodies.set(stream, performance.now());
+    }
+    stream.once('close', () => {
+      bodies.delete(stream);
+      if (state !== undefined) {
+        state.openStreams -= 1;
+        state.quietSinceMs = performance.now();
+      }
+    });
+    // A stream that its peer resets with an error code; the request tells its handler by `close`.
+    stream.on('error', () => {});
+  });
+  server.on('request', (req, res) => admit(options, req, res));
+  server.on('checkExpectation', (_req, res) => refuseExpectation(options, res));
+  server.on('connect', (_req, res) => refuseConnect(options, res));
+  server.on('sessionError', (err: NodeJS.ErrnoException) => {
+    // Anything else is the socket's: a peer that went away.
+    if (err.code?.startsWith('ERR_HTTP2_')) {
+      hooks.onRefused('malformed_request');
+    }
+  });
+
+  const sweepSessions = (nowMs: number): void => {
+    for (const [session, state] of sessions) {
+      if (session.destroyed || state.openStreams > 0) {
+        continue;
+      }
+      const quietMs = nowMs - state.quietSinceMs;
+      if (session.closed) {
+        // The GOAWAY cannot be sent where the peer does not read.
+        if (quietMs >= limits.idleTimeoutMs + limits.lingerTimeoutMs) {
+          session.destroy();
+        }
+      } else if (!state.greeted && quietMs >= limits.headersTimeoutMs) {
+        hooks.onRefused('header_timeout');
+        session.destroy();
+      } else if (quietMs >= limits.idleTimeoutMs) {
+        session.close();
+      }
+    }
+  };
+
+  const sweepBodies = (nowMs: number): void => {
+    for (const [stream, sinceMs] of bodies) {
+      if (nowMs - sinceMs < limits.requestTimeoutMs) {
+        return; // the map is in order of arrival
+      }
+      if (stream.destroyed || stream.closed || hasArrived(stream)) {
+        bodies.delete(stream);
+      } else if (!stream.headersSent || stream.writableEnded) {
+        bodies.delete(stream);
+        hooks.onRefused('request_timeout');
+        stream.close(constants.NGHTTP2_CANCEL);
+      }
+    }
+  };
+
+  return {
+    accept(socket) {
+      server.emit('connection', socket);
+    },
+    sweep(nowMs) {
+      sweepSessions(nowMs);
+      sweepBodies(nowMs);
+    },
+    drain() {
+      for (const session of sessions.keys()) {
+        session.close();
+      }
+    },
+  };
+}
+
+/** Whether END_STREAM has been received, even where the handler has not read up to it. */
+function hasArrived(stream: ServerHttp2Stream): boolean {
+  const { state } = stream.state;
+  return (
+    stream.readableEnded ||
+    state === constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE ||
+    state === constants.NGHTTP2_STREAM_STATE_CLOSED
+  );
+}

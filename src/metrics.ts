@@ -1,0 +1,98 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What the group-commit writer measures. */
+export interface WriterMetrics {
+  /** Writes that wait, by nothing: the depth of the queue. */
+  readonly queued: Gauge;
+  /** Memory that waiting writes hold, bytes. */
+  readonly queuedBytes: Gauge;
+  /** Members of a batch. */
+  readonly batchSize: Histogram;
+  /** Seconds from a write's arrival to the start of its batch. */
+  readonly wait: Histogram;
+  /** Seconds of a transaction, commit included, by outcome. */
+  readonly transaction: Histogram<'outcome'>;
+  /** Writes refused because the queue is full. */
+  readonly overloaded: Counter;
+}
+
+/** What the RPC floor measures. */
+export interface RpcMetrics {
+  /** Seconds of an RPC by method, code and protocol. */
+  readonly duration: Histogram<'method' | 'code' | 'protocol'>;
+  /** RPCs that are running. */
+  readonly inFlight: Gauge;
+  /** Requests that the protocol layer refused before a handler, by reason. */
+  readonly refused: Counter<'reason'>;
+}
+
+/** Every metric of the service, in a registry of its own. */
+export interface Metrics {
+  readonly registry: Registry;
+  readonly rpc: RpcMetrics;
+  readonly writer: WriterMetrics;
+}
+
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** Makes the metrics, and Node's own beside them. Names start with `sequence_`, units are base units. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'sequence_' });
+  const registers = [registry];
+  return {
+    registry,
+    rpc: {
+      duration: new Histogram({
+        name: 'sequence_rpc_duration_seconds',
+        help: 'Time from the arrival of an RPC to its answer.',
+        labelNames: ['method', 'code', 'protocol'],
+        buckets: SECONDS,
+        registers,
+      }),
+      inFlight: new Gauge({ name: 'sequence_rpc_in_flight', help: 'RPCs that are running.', registers }),
+      refused: new Counter({
+        name: 'sequence_requests_refused_total',
+        help: 'Requests that the protocol layer refused before a handler saw them.',
+        labelNames: ['reason'],
+        registers,
+      }),
+    },
+    writer: {
+      queued: new Gauge({
+        name: 'sequence_writer_queue_entries',
+        help: 'Writes that wait for a batch.',
+        registers,
+      }),
+      queuedBytes: new Gauge({
+        name: 'sequence_writer_queue_bytes',
+        help: 'Memory that waiting writes hold.',
+        registers,
+      }),
+      batchSize: new Histogram({
+        name: 'sequence_writer_batch_size',
+        help: 'Writes that share a transaction.',
+        buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
+        registers,
+      }),
+      wait: new Histogram({
+        name: 'sequence_writer_wait_seconds',
+        help: 'Time from the arrival of a write to the start of its batch.',
+        buckets: SECONDS,
+        registers,
+      }),
+      transaction: new Histogram({
+        name: 'sequence_writer_transaction_seconds',
+        help: 'Time of a write transaction, commit included, by outcome.',
+        labelNames: ['outcome'],
+        buckets: SECONDS,
+        registers,
+      }),
+      overloaded: new Counter({
+        name: 'sequence_writer_overloaded_total',
+        help: 'Writes refused because too many were waiting.',
+        registers,
+      }),
+    },
+  };
+}

@@ -1,0 +1,25 @@
+import { randomUUID } from 'node:crypto';
+import type { HandlerContext } from '@connectrpc/connect';
+import { CALL } from './call.ts';
+
+const CORRELATION_HEADER = 'x-request-id';
+/** What a caller may choose: visible ASCII, so that no log line can be forged with it. */
+const CORRELATION_ID = /^[\x21-\x7e]{1,128}$/;
+
+/**
+ * The request gate: runs when the headers are there, before the message is read. It names the call, and tells
+ * the name in the answer's headers, whatever the answer will be.
+ */
+export function openCall(context: HandlerContext): void {
+  const asked = context.requestHeader.get(CORRELATION_HEADER);
+  const correlationId = asked !== null && CORRELATION_ID.test(asked) ? asked : randomUUID();
+  const timeoutMs = context.timeoutMs();
+  context.responseHeader.set(CORRELATION_HEADER, correlationId);
+  const call = {
+    correlationId,
+    protocol: context.protocolName,
+    deadline: timeoutMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + timeoutMs,
+    reached: false,
+  };
+  context.values.set(CALL, call);
+}

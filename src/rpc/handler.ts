@@ -1,0 +1,112 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { type ConnectRouter, createConnectRouter, createContextValues } from '@connectrpc/connect';
+import type { UniversalHandler } from '@connectrpc/connect/protocol';
+import {
+  compressionBrotli,
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from '@connectrpc/connect-node';
+import { SequenceService } from '../../gen/fountain/sequence/v1/sequence_pb.js';
+import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.js';
+import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.js';
+import { ServerReflection as ServerReflectionAlpha } from '../../gen/grpc/reflection/v1alpha/reflection_pb.js';
+import { Health } from '../../gen/health/v1/health_pb.js';
+import type { Reader } from '../domain/reader.ts';
+import type { Writer } from '../domain/writer.ts';
+import type { Logger } from '../log.ts';
+import type { RpcMetrics } from '../metrics.ts';
+import { CALL } from './call.ts';
+import { openCall } from './gate.ts';
+import { type HealthRegistry, registerHealth } from './health/index.ts';
+import { codeName, createInterceptors } from './interceptors.ts';
+import { registerReflection } from './reflection/index.ts';
+import { createSequenceService } from './sequence-service.ts';
+import { setTimeoutHeader } from './timeouts.ts';
+import { blameCaller } from './undecodable.ts';
+
+/** What the RPC floor is made of. */
+export interface RpcOptions {
+  readonly writer: Writer;
+  readonly reader: Reader;
+  readonly health: HealthRegistry;
+  readonly metrics: RpcMetrics;
+  readonly logger: Logger;
+  /** The largest request message, also after decompression; bytes. */
+  readonly maxBodyBytes: number;
+  /** The deadline of a call that brings none; milliseconds. */
+  readonly defaultDeadlineMs: number;
+}
+
+type NodeRequest = IncomingMessage | Http2ServerRequest;
+type NodeResponse = ServerResponse | Http2ServerResponse;
+
+/** Every service that is served. */
+export const SERVICES = [SequenceService, Health, ServerReflection, ServerReflectionAlpha];
+
+/**
+ * Answers RPCs in gRPC, gRPC-web and Connect; what is no RPC of ours gets 404 with an empty body.
+ *
+ * It is connect-node's `connectNodeAdapter` with three differences: calls without a deadline get one, messages
+ * that cannot be decoded are INVALID_ARGUMENT, and what is refused before a handler is counted.
+ *
+ * @throws what connect-node throws for a request without a usable authority; the listener refuses those before
+ */
+export function createRpcHandler(
+  options: RpcOptions,
+): (request: NodeRequest, response: NodeResponse) => void {
+  const { metrics, logger } = options;
+  const router = createConnectRouter({
+    interceptors: createInterceptors(options),
+    requestGate: openCall,
+    readMaxBytes: options.maxBodyBytes,
+    acceptCompression: [compressionGzip, compressionBrotli],
+    jsonOptions: { ignoreUnknownFields: false },
+  });
+  register(router, options);
+  const handlers = new Map<string, UniversalHandler>(
+    router.handlers.map((handler) => [handler.requestPath, handler]),
+  );
+
+  async function answer(
+    handler: UniversalHandler,
+    request: NodeRequest,
+    response: NodeResponse,
+  ): Promise<void> {
+    const values = createContextValues();
+    const universal = universalRequestFromNodeRequest(request, response, undefined, values);
+    // A health Watch stays open for as long as its client likes.
+    const mayStayOpen = handler.method.methodKind === 'server_streaming';
+    setTimeoutHeader(universal.header, mayStayOpen ? undefined : options.defaultDeadlineMs);
+    const made = await blameCaller(
+      await handler(universal),
+      () => values.get(CALL)?.reached === true,
+      (code) => metrics.refused.inc({ reason: codeName(code) }),
+    );
+    if (values.get(CALL) === undefined) metrics.refused.inc({ reason: `http_${made.status}` });
+    await universalResponseToNodeResponse(made, response);
+  }
+
+  return (request, response) => {
+    const path = request.url?.split('?', 1)[0] ?? '';
+    const handler = handlers.get(path);
+    if (handler === undefined) {
+      metrics.refused.inc({ reason: 'http_404' });
+      response.statusCode = 404;
+      response.end();
+      return;
+    }
+    answer(handler, request, response).catch((error: unknown) => {
+      // The client has gone before its answer was written; there is nobody left to tell.
+      logger.debug({ err: error, path }, 'the answer could not be sent');
+      response.destroy();
+    });
+  };
+}
+
+function register(router: ConnectRouter, { writer, reader, health }: RpcOptions): void {
+  router.service(SequenceService, createSequenceService(writer, reader));
+  registerHealth(router, health);
+  registerReflection(router, SERVICES, [file_google_rpc_error_details]);
+}

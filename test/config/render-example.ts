@@ -1,0 +1,44 @@
+import { VARIABLES, type Variable } from '../../src/config/variables.ts';
+
+const HEAD = `Configuration of SequenceService: copy to .env, uncomment, change. Variables of the real environment win; an
+empty variable counts as not set. \`npx node src/cli.ts config\` prints what is in effect.
+Made from src/config/variables.ts: after a change there, run \`npx vitest run test/config -u\`.`;
+
+const TITLES: Record<Variable['group'], string> = {
+  server: 'Server',
+  database: 'Database',
+  writer: 'Writer',
+  log: 'Log',
+  service: 'Service',
+  reserved: 'For a later release',
+};
+
+/** The text of `.env.example`: comments as `# text`, variables as `#NAME=default`. */
+export function renderExample(): string {
+  const lines = HEAD.split('\n').map((line) => `# ${line}`);
+  let group: Variable['group'] | undefined;
+  for (const variable of VARIABLES as readonly Variable[]) {
+    if (variable.group !== group) lines.push('', `# --- ${TITLES[variable.group]} ---`);
+    group = variable.group;
+    lines.push('', ...wrap(commentOf(variable)), `#${variable.name}=${variable.default}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function commentOf({ help, kind, default: fallback }: Variable): string {
+  const range = `${kind.range[0]?.toUpperCase()}${kind.range.slice(1)}.`;
+  return `${help} ${range} Default: ${fallback === '' ? 'none' : fallback}`;
+}
+
+function wrap(text: string): string[] {
+  const lines: string[] = [];
+  let line = '#';
+  for (const word of text.split(' ')) {
+    if (line.length + word.length + 1 > 110) {
+      lines.push(line);
+      line = '#';
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line];
+}
