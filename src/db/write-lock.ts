@@ -1,5 +1,6 @@
 import { DataSource } from 'typeorm';
 import { DatabaseStartError, driverCode } from './errors.ts';
+import { SQLITE_DRIVER } from './sqlite.ts';
 
 /** The right to write a SQLite database, held by one process at a time. */
 export interface WriteLock {
@@ -13,7 +14,7 @@ export interface WriteLock {
  * @throws DatabaseStartError where another process holds it
  */
 export async function takeWriteLock(file: string): Promise<WriteLock> {
-  const source = new DataSource({ type: 'sqlite', database: `${file}.lock` });
+  const source = new DataSource({ type: 'sqlite', driver: SQLITE_DRIVER, database: `${file}.lock` });
   await source.initialize();
   try {
     await source.query('PRAGMA busy_timeout = 0');
