@@ -1,6 +1,8 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { DataSource } from 'typeorm';
 import { type Engine, SQLITE } from './engine.ts';
+import { DatabaseStartError, driverCode } from './errors.ts';
 import { type MigrateMode, migrate, pendingMigrations } from './migrate.ts';
 import { Reads } from './queries/reads.ts';
 import { openReaderSource, openWriterSource, sqliteConnection } from './sqlite.ts';
@@ -32,7 +34,7 @@ export interface DatabaseOptions {
 /**
  * Opens a database for writing and reading.
  *
- * @throws DatabaseStartError where another process writes it or its schema does not fit
+ * @throws DatabaseStartError where it cannot be opened, another process writes it or its schema does not fit
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const closers: (() => Promise<void>)[] = [];
@@ -44,7 +46,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     return closed;
   };
   try {
-    await mkdir(dirname(options.file), { recursive: true });
+    await makeFolder(dirname(options.file));
     const lock = await takeWriteLock(options.file);
     closers.push(() => lock.release());
     const source = await openWriterSource(options.file);
@@ -61,26 +63,63 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     return { engine: SQLITE, writer, reads: new Reads(readers), migrated, close };
   } catch (error) {
     await close();
-    throw error;
+    throw startError(options.file, error);
   }
 }
 
-/** Checks promises 1 and 2 on a SQLite file, also while a service writes it. Throws where it does not exist. */
+// Not `recursive: true`, which never ends where a parent is there and yet cannot have children (/proc, a link to nowhere).
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    if ((await stat(folder)).isDirectory()) return;
+  } catch (error) {
+    if (driverCode(error) !== 'ENOENT') throw error;
+    if (folder !== dirname(folder)) await makeFolder(dirname(folder));
+  }
+  await mkdir(folder).catch(async (error) => {
+    // Another process may have made it meanwhile.
+    if (driverCode(error) !== 'EEXIST' || !(await stat(folder)).isDirectory()) throw error;
+  });
+}
+
+/**
+ * Checks promises 1 and 2 on a SQLite file, also while a service writes it.
+ *
+ * @throws DatabaseStartError where it does not exist, cannot be read, or its schema is not this release's
+ */
 export async function verifyDatabase(file: string): Promise<Verification> {
-  const source = await openReaderSource(file);
-  try {
+  return await withReader(file, async (source) => {
+    const pending = await pendingMigrations(source);
+    if (pending.length > 0)
+      throw new DatabaseStartError(`${file} lacks the migration(s) ${pending.join(', ')}`);
     return await verify(source);
+  });
+}
+
+/**
+ * The migrations that a SQLite file lacks.
+ *
+ * @throws DatabaseStartError where it does not exist or cannot be read
+ */
+export async function checkMigrations(file: string): Promise<string[]> {
+  return await withReader(file, pendingMigrations);
+}
+
+async function withReader<T>(file: string, read: (source: DataSource) => Promise<T>): Promise<T> {
+  let source: DataSource | undefined;
+  try {
+    source = await openReaderSource(file);
+    return await read(source);
+  } catch (error) {
+    if (driverCode(error) === 'ENOENT') throw new DatabaseStartError(`there is no database ${file}`);
+    throw startError(file, error);
   } finally {
-    await source.destroy();
+    await source?.destroy();
   }
 }
 
-/** The migrations that a SQLite file lacks. Throws where it does not exist. */
-export async function checkMigrations(file: string): Promise<string[]> {
-  const source = await openReaderSource(file);
-  try {
-    return await pendingMigrations(source);
-  } finally {
-    await source.destroy();
-  }
+/** Says in words which file could not be opened, and why, where the system or the driver tells; else the error itself. */
+function startError(file: string, error: unknown): unknown {
+  if (error instanceof DatabaseStartError || !(error instanceof Error) || driverCode(error) === '')
+    return error;
+  return new DatabaseStartError(`the database ${file} cannot be opened: ${error.message}`, { cause: error });
 }

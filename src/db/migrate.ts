@@ -25,7 +25,8 @@ export async function migrate(source: DataSource, mode: MigrateMode): Promise<st
   await refuseNewerSchema(source);
   const pending = await pendingMigrations(source);
   if (pending.length === 0) return pending;
-  if (mode === 'check' && (await hasTable(source, 'migration')))
+  // Not "the table exists": a creation that was interrupted leaves TypeORM's own table, and nothing else.
+  if (mode === 'check' && pending.length < source.migrations.length)
     throw new DatabaseStartError(
       `the database lacks ${pending.length} migration(s): ${pending.join(', ')}; run "cli migrate", or set MIGRATE=auto`,
     );

@@ -82,11 +82,12 @@ export class Writer {
     const running = hash === undefined ? undefined : this.#inFlight.get(key);
     if (running?.hash === hash && running !== undefined) return (await running.wait(wait)) as AnswerOf<W>;
 
-    const entry = new PendingWrite(
-      write,
-      hash,
-      (unwanted) => this.#queue.remove(unwanted) && this.#measure(),
-    );
+    const entry = new PendingWrite(write, hash, (unwanted) => {
+      if (!this.#queue.remove(unwanted)) return;
+      // It will never be settled, so from now on nobody may join it.
+      if (this.#inFlight.get(key) === unwanted) this.#inFlight.delete(key);
+      this.#measure();
+    });
     if (!this.#queue.offer(entry)) {
       this.#options.metrics.overloaded.inc();
       throw new OverloadedError('too many writes are waiting', this.#retryAfterMs());
@@ -147,7 +148,7 @@ export class Writer {
       await this.#fail(batch, error);
       return;
     }
-    batch.forEach((entry, index) => entry.settle(outcomes[index]!));
+    for (const [index, entry] of batch.entries()) entry.settle(outcomes[index]!);
   }
 
   #commit(batch: readonly PendingWrite[], now: number): Promise<Outcome[]> {

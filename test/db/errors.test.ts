@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { DatabaseError, type DatabaseErrorKind, driverCode, sqliteError } from '../../src/db/errors.ts';
+
+const driverError = (code: string) => Object.assign(new Error(`${code}: text`), { code });
+
+test.each<[string, DatabaseErrorKind, committing: DatabaseErrorKind]>([
+  ['SQLITE_FULL', 'unavailable', 'unavailable'],
+  ['SQLITE_READONLY', 'unavailable', 'unavailable'],
+  ['SQLITE_BUSY', 'unavailable', 'unavailable'],
+  ['SQLITE_IOERR', 'unavailable', 'outcome_unknown'],
+  ['SQLITE_CORRUPT', 'unavailable', 'outcome_unknown'],
+  ['SQLITE_NOMEM', 'unavailable', 'outcome_unknown'],
+  ['SQLITE_CONSTRAINT', 'data', 'data'],
+  ['SQLITE_ERROR', 'data', 'data'],
+  ['SQLITE_TOOBIG', 'data', 'data'],
+  ['SQLITE_INTERRUPT', 'timeout', 'timeout'],
+])('%s means %s; from COMMIT %s', (code, kind, committing) => {
+  expect(sqliteError(driverError(code)).kind).toBe(kind);
+  expect(sqliteError(driverError(code), true).kind).toBe(committing);
+  // As TypeORM wraps it.
+  const wrapped = Object.assign(new Error('QueryFailedError'), { driverError: driverError(code) });
+  expect(sqliteError(wrapped).kind).toBe(kind);
+});
+
+test('a DatabaseError stays what it is, and anything else has no code', () => {
+  const error = new DatabaseError('timeout', 'late');
+  expect(sqliteError(error, true)).toBe(error);
+  for (const other of [undefined, null, 'text', new Error('plain'), { code: 5 }])
+    expect(driverCode(other)).toBe('');
+});
