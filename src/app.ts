@@ -20,13 +20,20 @@ export interface AppOverrides {
   readonly log?: Log;
 }
 
+/** The service cannot start where and as it is told to; the message tells a person why. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+}
+
 /** The service, as the process and the tests run it. */
 export interface App {
   readonly log: Log;
   readonly metrics: Metrics;
   /**
-   * Opens what is needed and listens. A failed start closes what it had opened. Further calls get the same promise.
+   * Opens what is needed and listens. A failed start closes what it had opened, the log included. Further calls get
+   * the same promise.
    * @returns where it listens
+   * @throws DatabaseStartError, StartError with a message for people
    */
   start(): Promise<{ host: string; port: number }>;
   /**
@@ -36,7 +43,7 @@ export interface App {
    * @returns whether everything was answered in time
    */
   stop(): Promise<boolean>;
-  /** Cuts off what runs, so that a pending stop ends soon. */
+  /** Cuts off what runs, so that a pending stop ends soon, and resolves with false. */
   kill(): void;
 }
 
@@ -66,7 +73,10 @@ class Service implements App {
   }
 
   start(): Promise<{ host: string; port: number }> {
-    this.#starting ??= this.#start();
+    this.#starting ??=
+      this.#stopping === undefined
+        ? this.#start()
+        : Promise.reject(new StartError('the service has been stopped'));
     return this.#starting;
   }
 
@@ -76,6 +86,7 @@ class Service implements App {
   }
 
   kill(): void {
+    this.#inTime = false;
     this.#killed.abort();
   }
 
@@ -84,6 +95,7 @@ class Service implements App {
       return await this.#open();
     } catch (error) {
       await this.#close();
+      await this.log.close();
       throw error;
     }
   }
@@ -157,7 +169,9 @@ class Service implements App {
       if (this.#killed.signal.aborted) kill();
       await listener.stop();
     });
-    const address = await listener.start();
+    const address = await listener.start().catch((cause: Error) => {
+      throw new StartError(cause.message, { cause });
+    });
     this.#ready = true;
     this.#health.setAll(ServingStatus.SERVING);
     logger.info({ ...address, release: RELEASE }, 'serving');
@@ -167,7 +181,6 @@ class Service implements App {
   async #stop(): Promise<boolean> {
     await this.#starting?.catch(() => {});
     const deadline = setTimeout(() => {
-      this.#inTime = false;
       this.log.logger.error('the stop took too long; what still runs is cut off');
       this.kill();
     }, this.#config.server.stopTimeoutMs);
@@ -181,9 +194,13 @@ class Service implements App {
     return this.#inTime;
   }
 
-  /** Closes in reverse what was opened. */
+  /** Closes in reverse what was opened; one that fails does not keep the others from it. */
   async #close(): Promise<void> {
-    for (const close of this.#closers.splice(0).toReversed()) await close();
+    for (const close of this.#closers.splice(0).toReversed())
+      await close().catch((error: unknown) => {
+        this.#inTime = false;
+        this.log.logger.error({ err: error }, 'a part of the service could not be closed');
+      });
   }
 
   async #delay(ms: number): Promise<void> {

@@ -6,6 +6,9 @@ import { ENTITIES } from './entities/index.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 
 const BUSY_TIMEOUT_MS = 5_000;
+// Sorting and statement journals of a large renumbering: bounded by MAX_RENUMBER, and a container with a read-only
+// root has no folder for them.
+const TEMPORARY_IN_MEMORY = 'temp_store = MEMORY';
 
 /**
  * The driver as TypeORM is given it. TypeORM asks for `verbose()`, which captures a stack at each call of the
@@ -35,6 +38,7 @@ export async function openWriterSource(file: string): Promise<DataSource> {
     'cache_size = -65536',
     'wal_autocheckpoint = 8000',
     'journal_size_limit = 67108864',
+    TEMPORARY_IN_MEMORY,
   ]);
   // Statements of the one connection run in the order in which they were given.
   sqliteConnection(source).serialize();
@@ -53,7 +57,12 @@ export async function openReaderSource(file: string): Promise<DataSource> {
     flags: sqlite3.OPEN_READONLY,
   });
   await source.initialize();
-  await pragmas(source, ['query_only = ON', `busy_timeout = ${BUSY_TIMEOUT_MS}`, 'cache_size = -16384']);
+  await pragmas(source, [
+    'query_only = ON',
+    `busy_timeout = ${BUSY_TIMEOUT_MS}`,
+    'cache_size = -16384',
+    TEMPORARY_IN_MEMORY,
+  ]);
   return source;
 }
 
