@@ -1,5 +1,5 @@
-import { mkdir, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { type Engine, SQLITE } from './engine.ts';
 import { DatabaseStartError, driverCode } from './errors.ts';
@@ -47,16 +47,17 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   };
   try {
     await makeFolder(dirname(options.file));
-    const lock = await takeWriteLock(options.file);
+    const file = await realFile(options.file);
+    const lock = await takeWriteLock(file);
     closers.push(() => lock.release());
-    const source = await openWriterSource(options.file);
+    const source = await openWriterSource(file);
     closers.push(() => source.destroy());
     const migrated = await migrate(source, options.migrate);
     const writer = new SqliteWriter(sqliteConnection(source));
     closers.push(() => writer.close());
     const readers = [];
     for (let i = 0; i < options.readers; i++) {
-      const reader = await openReaderSource(options.file);
+      const reader = await openReaderSource(file);
       closers.push(() => reader.destroy());
       readers.push(reader);
     }
@@ -64,6 +65,16 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   } catch (error) {
     await close();
     throw startError(options.file, error);
+  }
+}
+
+/** The file behind links: whoever opens the same database takes the same lock, by whatever name. */
+async function realFile(file: string): Promise<string> {
+  try {
+    return await realpath(file);
+  } catch (error) {
+    if (driverCode(error) !== 'ENOENT') throw error;
+    return join(await realpath(dirname(file)), basename(file));
   }
 }
 

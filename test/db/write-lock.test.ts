@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
@@ -50,4 +51,14 @@ test('the lock is free after a close, and after kill -9 of its holder', async ()
   await once(child, 'exit');
   const third = await open(file);
   await third.close();
+});
+
+test('a link to a database is the same database', async () => {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'sequence.db');
+  const link = join(folder, 'link.db');
+  const database = await open(file);
+  onTestFinished(() => database.close());
+  await symlink(file, link);
+  await expect(open(link)).rejects.toThrow(`another process is already writing to ${file}`);
 });
