@@ -11,13 +11,22 @@ import { createLogger, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createRpcHandler, SERVICES } from './rpc/handler.ts';
 import { HealthRegistry, ServingStatus } from './rpc/health/index.ts';
+import { Sync } from './sync/sync.ts';
+import { createTarget } from './sync/targets/create.ts';
 import { RELEASE } from './util/release.ts';
 
 /** The one door for a clock or a log of a test's own. */
 export interface AppOverrides {
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
+  /** From 0 up to 1. */
+  readonly random?: () => number;
   readonly log?: Log;
+}
+
+/** The service cannot start where and as it is told to; the message tells a person why. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
 }
 
 /** The service, as the process and the tests run it. */
@@ -25,8 +34,10 @@ export interface App {
   readonly log: Log;
   readonly metrics: Metrics;
   /**
-   * Opens what is needed and listens. A failed start closes what it had opened. Further calls get the same promise.
+   * Opens what is needed and listens. A failed start closes what it had opened, the log included. Further calls get
+   * the same promise.
    * @returns where it listens
+   * @throws DatabaseStartError, StartError with a message for people
    */
   start(): Promise<{ host: string; port: number }>;
   /**
@@ -36,7 +47,7 @@ export interface App {
    * @returns whether everything was answered in time
    */
   stop(): Promise<boolean>;
-  /** Cuts off what runs, so that a pending stop ends soon. */
+  /** Cuts off what runs, so that a pending stop ends soon, and resolves with false. */
   kill(): void;
 }
 
@@ -45,15 +56,26 @@ export function createApp(config: Config, overrides: AppOverrides = {}): App {
   return new Service(config, overrides);
 }
 
+/** Of the circuit breaker around the search index. */
+const BREAKER = {
+  errorThresholdPercentage: 50,
+  volumeThreshold: 5,
+  windowMs: 10_000,
+  minOpenMs: 5_000,
+  maxOpenMs: 60_000,
+};
+
 class Service implements App {
   readonly log: Log;
   readonly metrics = createMetrics();
   readonly #config: Config;
   readonly #now: () => number;
+  readonly #random: () => number;
   readonly #health = new HealthRegistry({ services: SERVICES.map(({ typeName }) => typeName) });
   /** What closes what was opened, in the order of opening. */
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #killed = new AbortController();
+  #sync: Sync | undefined;
   #ready = false;
   #inTime = true;
   #starting: Promise<{ host: string; port: number }> | undefined;
@@ -62,11 +84,15 @@ class Service implements App {
   constructor(config: Config, overrides: AppOverrides) {
     this.#config = config;
     this.#now = overrides.now ?? Date.now;
+    this.#random = overrides.random ?? Math.random;
     this.log = overrides.log ?? createLogger({ ...config.log, serviceName: config.service.name });
   }
 
   start(): Promise<{ host: string; port: number }> {
-    this.#starting ??= this.#start();
+    this.#starting ??=
+      this.#stopping === undefined
+        ? this.#start()
+        : Promise.reject(new StartError('the service has been stopped'));
     return this.#starting;
   }
 
@@ -76,6 +102,7 @@ class Service implements App {
   }
 
   kill(): void {
+    this.#inTime = false;
     this.#killed.abort();
   }
 
@@ -84,6 +111,7 @@ class Service implements App {
       return await this.#open();
     } catch (error) {
       await this.#close();
+      await this.log.close();
       throw error;
     }
   }
@@ -101,19 +129,42 @@ class Service implements App {
     this.#closers.push(() => database.close());
     if (database.migrated.length > 0) logger.info({ migrations: database.migrated }, 'database migrated');
 
+    let wakeSync = () => {};
     const writer = new Writer({
       connection: database.writer,
       limits,
       metrics: this.metrics.writer,
       now: this.#now,
+      onCommit: () => wakeSync(),
       onError: (error) => logger.error({ err: error }, 'a batch of writes failed'),
     });
     this.#closers.push(() => writer.close());
+
+    const { sync: syncConfig, service } = this.#config;
+    const sync = new Sync({
+      reads: database.syncReads,
+      writer,
+      target: createTarget(syncConfig, service.name, (outcome) =>
+        this.metrics.sync.keyRefreshes.inc({ outcome }),
+      ),
+      limits: { ...syncConfig, minWaitMs: 200, maxWaitMs: 60_000 },
+      breaker: BREAKER,
+      metrics: this.metrics.sync,
+      logger,
+      now: this.#now,
+      random: this.#random,
+      serviceName: service.name,
+    });
+    wakeSync = () => sync.wake();
+    this.#sync = sync;
+    this.#closers.push(() => sync.stop());
+    sync.start();
 
     const reader = new Reader(database.reads);
     const rpc = createRpcHandler({
       writer,
       reader,
+      sync,
       health: this.#health,
       metrics: this.metrics.rpc,
       logger,
@@ -125,12 +176,21 @@ class Service implements App {
       health: () => true,
       ready: async () => {
         await database.reads.check();
-        return { ready: this.#ready, checks: { database: { engine: database.engine.name, ok: true } } };
+        const { enabled, breakerState, oldestAgeSeconds } = await sync.status();
+        return {
+          ready: this.#ready,
+          checks: {
+            database: { engine: database.engine.name, ok: true },
+            // Shown, and never a reason to be taken out: a search outage does not hinder writes.
+            sync: { enabled, breaker: breakerState, oldest_age_seconds: oldestAgeSeconds },
+          },
+        };
       },
-      metrics: async () => ({
-        contentType: this.metrics.registry.contentType,
-        body: await this.metrics.registry.metrics(),
-      }),
+      metrics: async () => {
+        await sync.measure();
+        const { registry } = this.metrics;
+        return { contentType: registry.contentType, body: await registry.metrics() };
+      },
       onError: (error) => logger.error({ err: error }, 'a plain route failed'),
     });
     const listener = createListener({
@@ -157,7 +217,9 @@ class Service implements App {
       if (this.#killed.signal.aborted) kill();
       await listener.stop();
     });
-    const address = await listener.start();
+    const address = await listener.start().catch((cause: Error) => {
+      throw new StartError(cause.message, { cause });
+    });
     this.#ready = true;
     this.#health.setAll(ServingStatus.SERVING);
     logger.info({ ...address, release: RELEASE }, 'serving');
@@ -167,12 +229,12 @@ class Service implements App {
   async #stop(): Promise<boolean> {
     await this.#starting?.catch(() => {});
     const deadline = setTimeout(() => {
-      this.#inTime = false;
       this.log.logger.error('the stop took too long; what still runs is cut off');
       this.kill();
     }, this.#config.server.stopTimeoutMs);
     this.#ready = false;
     this.#health.shutdown(new DrainingError());
+    this.#sync?.drain();
     await this.#delay(this.#config.server.drainDelayMs);
     await this.#close();
     clearTimeout(deadline);
@@ -181,9 +243,13 @@ class Service implements App {
     return this.#inTime;
   }
 
-  /** Closes in reverse what was opened. */
+  /** Closes in reverse what was opened; one that fails does not keep the others from it. */
   async #close(): Promise<void> {
-    for (const close of this.#closers.splice(0).toReversed()) await close();
+    for (const close of this.#closers.splice(0).toReversed())
+      await close().catch((error: unknown) => {
+        this.#inTime = false;
+        this.log.logger.error({ err: error }, 'a part of the service could not be closed');
+      });
   }
 
   async #delay(ms: number): Promise<void> {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { DatabaseError } from '../db/errors.ts';
-import type { WriteConnection } from '../db/transaction.ts';
+import type { WriteConnection, WriteTransaction } from '../db/transaction.ts';
 import type { WriterMetrics } from '../metrics.ts';
 import { type Outcome, runBatch } from './batch.ts';
 import {
@@ -36,6 +36,8 @@ export interface WriterOptions {
   readonly metrics: WriterMetrics;
   /** The clock, milliseconds since the epoch. */
   readonly now: () => number;
+  /** Told of every batch of writes that has committed. */
+  readonly onCommit: () => void;
   /** Told of every failure that is not a caller's. */
   readonly onError: (error: unknown) => void;
 }
@@ -56,6 +58,7 @@ export class Writer {
   readonly #queue: WriteQueue<PendingWrite>;
   /** Writes with a request id that are on their way: an equal one joins. */
   readonly #inFlight = new Map<string, PendingWrite>();
+  #tasks: Task[] = [];
   #running: Promise<void> | undefined;
   #closing = false;
   #msPerWrite = 1;
@@ -82,11 +85,12 @@ export class Writer {
     const running = hash === undefined ? undefined : this.#inFlight.get(key);
     if (running?.hash === hash && running !== undefined) return (await running.wait(wait)) as AnswerOf<W>;
 
-    const entry = new PendingWrite(
-      write,
-      hash,
-      (unwanted) => this.#queue.remove(unwanted) && this.#measure(),
-    );
+    const entry = new PendingWrite(write, hash, (unwanted) => {
+      if (!this.#queue.remove(unwanted)) return;
+      // It will never be settled, so from now on nobody may join it.
+      if (this.#inFlight.get(key) === unwanted) this.#inFlight.delete(key);
+      this.#measure();
+    });
     if (!this.#queue.offer(entry)) {
       this.#options.metrics.overloaded.inc();
       throw new OverloadedError('too many writes are waiting', this.#retryAfterMs());
@@ -103,6 +107,24 @@ export class Writer {
     }
   }
 
+  /**
+   * Runs a task of the service's own in the transaction of the next batch, behind its members, so that it costs no
+   * commit of its own while writes come. Where it fails the batch is run again without it.
+   *
+   * @throws DatabaseError, or what the task threw; DrainingError once the writer is closed
+   */
+  async join<T>(task: (tx: WriteTransaction) => Promise<T>): Promise<T> {
+    if (this.#closing) throw new DrainingError();
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const run = async (tx: WriteTransaction) => {
+      const result = await task(tx);
+      return () => resolve(result);
+    };
+    this.#tasks.push({ run, fail: reject });
+    this.#running ??= this.#pump();
+    return await promise;
+  }
+
   /** Takes no more writes, and resolves when those that were taken are settled. Idempotent. */
   async close(): Promise<void> {
     this.#closing = true;
@@ -114,18 +136,20 @@ export class Writer {
     await new Promise((resolve) => setImmediate(resolve));
     for (;;) {
       const batch = this.#queue.draw(this.#options.limits.maxBatch, MAX_BATCH_BYTES);
+      const tasks = this.#tasks.splice(0);
       this.#measure();
-      if (batch.length === 0) break;
+      if (batch.length === 0 && tasks.length === 0) break;
       const started = performance.now();
-      await this.#run(batch);
+      await this.#run(batch, tasks);
+      if (batch.length === 0) continue;
       const msPerWrite = (performance.now() - started) / batch.length;
       this.#msPerWrite += 0.1 * (msPerWrite - this.#msPerWrite);
     }
     this.#running = undefined;
   }
 
-  /** Runs a batch and settles its members. Never throws. */
-  async #run(entries: readonly PendingWrite[]): Promise<void> {
+  /** Runs a batch, and tasks behind it, and settles all of them. Never throws. */
+  async #run(entries: readonly PendingWrite[], tasks: readonly Task[] = []): Promise<void> {
     const now = this.#options.now();
     const batch = entries.filter((entry) => {
       const { deadline } = entry;
@@ -133,45 +157,65 @@ export class Writer {
       entry.settle({ error: new DeadlineExceededError() });
       return false;
     });
-    if (batch.length === 0) return;
+    if (batch.length === 0 && tasks.length === 0) return;
     const { metrics } = this.#options;
-    metrics.batchSize.observe(batch.length);
+    if (batch.length > 0) metrics.batchSize.observe(batch.length);
     const started = performance.now();
     for (const { arrived } of batch) metrics.wait.observe((started - arrived) / 1000);
     let outcomes: Outcome[];
+    let finish: (() => void)[];
     try {
-      outcomes = await this.#commit(batch, now);
+      [outcomes, finish] = await this.#commit(batch, tasks, now);
       metrics.transaction.observe({ outcome: 'committed' }, (performance.now() - started) / 1000);
     } catch (error) {
       metrics.transaction.observe({ outcome: outcomeLabel(error) }, (performance.now() - started) / 1000);
-      await this.#fail(batch, error);
+      await this.#fail(batch, tasks, error);
       return;
     }
-    batch.forEach((entry, index) => entry.settle(outcomes[index]!));
+    for (const done of finish) done();
+    if (batch.length > 0) this.#options.onCommit();
+    for (const [index, entry] of batch.entries()) entry.settle(outcomes[index]!);
   }
 
-  #commit(batch: readonly PendingWrite[], now: number): Promise<Outcome[]> {
+  #commit(
+    batch: readonly PendingWrite[],
+    tasks: readonly Task[],
+    now: number,
+  ): Promise<[Outcome[], (() => void)[]]> {
     const { connection, limits } = this.#options;
-    const latest = Math.max(...batch.map(({ deadline }) => deadline));
+    const latest =
+      batch.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...batch.map(({ deadline }) => deadline));
     return connection.transaction(
-      (tx) =>
-        runBatch(tx, batch, {
+      async (tx) => {
+        const options = {
           now: () => this.#options.now() * 1000,
           token: randomBytes(8).toString('base64url'),
           maxRenumber: limits.maxRenumber,
-        }),
+        };
+        const outcomes = batch.length === 0 ? [] : await runBatch(tx, batch, options);
+        const finish: (() => void)[] = [];
+        for (const task of tasks) finish.push(await task.run(tx));
+        return [outcomes, finish];
+      },
       Math.min(MAX_TRANSACTION_MS, Math.max(1, latest - now)),
     );
   }
 
-  /** Settles a batch whose transaction failed; one whose data was refused is narrowed down by halving. */
-  async #fail(batch: readonly PendingWrite[], error: unknown): Promise<void> {
+  /**
+   * Settles a batch whose transaction failed. Where the statements were refused, the tasks are left out first, then
+   * the batch is narrowed down by halving.
+   */
+  async #fail(batch: readonly PendingWrite[], tasks: readonly Task[], error: unknown): Promise<void> {
+    for (const task of tasks) task.fail(error);
+    const environment = error instanceof DatabaseError && error.kind !== 'data';
+    if (tasks.length > 0 && !environment) return await this.#run(batch);
     if (error instanceof DatabaseError && error.kind === 'data' && batch.length > 1) {
       const half = Math.ceil(batch.length / 2);
       await this.#run(batch.slice(0, half));
       await this.#run(batch.slice(half));
       return;
     }
+    if (batch.length === 0) return;
     this.#options.onError(error);
     const told = callerError(error);
     for (const entry of batch) entry.settle({ error: told });
@@ -185,6 +229,13 @@ export class Writer {
   #retryAfterMs(): number {
     return Math.round(Math.min(5_000, Math.max(50, this.#queue.entries * this.#msPerWrite)));
   }
+}
+
+/** Something of the service's own that shares a batch's transaction. */
+interface Task {
+  /** Does it; what is returned is called once it has committed. */
+  run(tx: WriteTransaction): Promise<() => void>;
+  fail(error: unknown): void;
 }
 
 function outcomeLabel(error: unknown): string {
