@@ -72,6 +72,7 @@ async function preload(file: string, elements: number): Promise<void> {
     limits: { maxBatch: 64, maxQueue: 1_000, maxQueueBytes: 2 ** 30, maxRenumber: 100_000 },
     metrics: createMetrics().writer,
     now: Date.now,
+    onCommit: () => {},
     onError: (error) => {
       throw error;
     },

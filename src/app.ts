@@ -11,12 +11,16 @@ import { createLogger, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createRpcHandler, SERVICES } from './rpc/handler.ts';
 import { HealthRegistry, ServingStatus } from './rpc/health/index.ts';
+import { Sync } from './sync/sync.ts';
+import { createTarget } from './sync/targets/create.ts';
 import { RELEASE } from './util/release.ts';
 
 /** The one door for a clock or a log of a test's own. */
 export interface AppOverrides {
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
+  /** From 0 up to 1. */
+  readonly random?: () => number;
   readonly log?: Log;
 }
 
@@ -52,15 +56,26 @@ export function createApp(config: Config, overrides: AppOverrides = {}): App {
   return new Service(config, overrides);
 }
 
+/** Of the circuit breaker around the search index. */
+const BREAKER = {
+  errorThresholdPercentage: 50,
+  volumeThreshold: 5,
+  windowMs: 10_000,
+  minOpenMs: 5_000,
+  maxOpenMs: 60_000,
+};
+
 class Service implements App {
   readonly log: Log;
   readonly metrics = createMetrics();
   readonly #config: Config;
   readonly #now: () => number;
+  readonly #random: () => number;
   readonly #health = new HealthRegistry({ services: SERVICES.map(({ typeName }) => typeName) });
   /** What closes what was opened, in the order of opening. */
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #killed = new AbortController();
+  #sync: Sync | undefined;
   #ready = false;
   #inTime = true;
   #starting: Promise<{ host: string; port: number }> | undefined;
@@ -69,6 +84,7 @@ class Service implements App {
   constructor(config: Config, overrides: AppOverrides) {
     this.#config = config;
     this.#now = overrides.now ?? Date.now;
+    this.#random = overrides.random ?? Math.random;
     this.log = overrides.log ?? createLogger({ ...config.log, serviceName: config.service.name });
   }
 
@@ -113,19 +129,42 @@ class Service implements App {
     this.#closers.push(() => database.close());
     if (database.migrated.length > 0) logger.info({ migrations: database.migrated }, 'database migrated');
 
+    let wakeSync = () => {};
     const writer = new Writer({
       connection: database.writer,
       limits,
       metrics: this.metrics.writer,
       now: this.#now,
+      onCommit: () => wakeSync(),
       onError: (error) => logger.error({ err: error }, 'a batch of writes failed'),
     });
     this.#closers.push(() => writer.close());
+
+    const { sync: syncConfig, service } = this.#config;
+    const sync = new Sync({
+      reads: database.syncReads,
+      writer,
+      target: createTarget(syncConfig, service.name, (outcome) =>
+        this.metrics.sync.keyRefreshes.inc({ outcome }),
+      ),
+      limits: { ...syncConfig, minWaitMs: 200, maxWaitMs: 60_000 },
+      breaker: BREAKER,
+      metrics: this.metrics.sync,
+      logger,
+      now: this.#now,
+      random: this.#random,
+      serviceName: service.name,
+    });
+    wakeSync = () => sync.wake();
+    this.#sync = sync;
+    this.#closers.push(() => sync.stop());
+    sync.start();
 
     const reader = new Reader(database.reads);
     const rpc = createRpcHandler({
       writer,
       reader,
+      sync,
       health: this.#health,
       metrics: this.metrics.rpc,
       logger,
@@ -137,12 +176,21 @@ class Service implements App {
       health: () => true,
       ready: async () => {
         await database.reads.check();
-        return { ready: this.#ready, checks: { database: { engine: database.engine.name, ok: true } } };
+        const { enabled, breakerState, oldestAgeSeconds } = await sync.status();
+        return {
+          ready: this.#ready,
+          checks: {
+            database: { engine: database.engine.name, ok: true },
+            // Shown, and never a reason to be taken out: a search outage does not hinder writes.
+            sync: { enabled, breaker: breakerState, oldest_age_seconds: oldestAgeSeconds },
+          },
+        };
       },
-      metrics: async () => ({
-        contentType: this.metrics.registry.contentType,
-        body: await this.metrics.registry.metrics(),
-      }),
+      metrics: async () => {
+        await sync.measure();
+        const { registry } = this.metrics;
+        return { contentType: registry.contentType, body: await registry.metrics() };
+      },
       onError: (error) => logger.error({ err: error }, 'a plain route failed'),
     });
     const listener = createListener({
@@ -186,6 +234,7 @@ class Service implements App {
     }, this.#config.server.stopTimeoutMs);
     this.#ready = false;
     this.#health.shutdown(new DrainingError());
+    this.#sync?.drain();
     await this.#delay(this.#config.server.drainDelayMs);
     await this.#close();
     clearTimeout(deadline);

@@ -16,6 +16,7 @@ export type {
   LogConfig,
   LogLevel,
   ServerConfig,
+  SyncConfig,
   WriterConfig,
 } from './config/types.ts';
 
@@ -55,6 +56,24 @@ const CROSS_CHECKS: readonly CrossCheck[] = [
     needs: ['WRITER_MAX_QUEUE', 'WRITER_MAX_BATCH'],
     fault: 'WRITER_MAX_QUEUE must be at least WRITER_MAX_BATCH',
     holds: (values) => values.WRITER_MAX_QUEUE >= values.WRITER_MAX_BATCH,
+  },
+  {
+    needs: ['TYPESENSE_URL', 'TYPESENSE_CLIENT_URL'],
+    fault: 'TYPESENSE_URL and TYPESENSE_CLIENT_URL must not both be set: documents go to one place',
+    holds: (values) => values.TYPESENSE_URL === '' || values.TYPESENSE_CLIENT_URL === '',
+  },
+  {
+    needs: ['TYPESENSE_URL', 'TYPESENSE_API_KEY'],
+    fault: 'TYPESENSE_URL needs TYPESENSE_API_KEY',
+    holds: (values) => values.TYPESENSE_URL === '' || values.TYPESENSE_API_KEY !== '',
+  },
+  {
+    needs: ['TYPESENSE_CLIENT_URL', 'TYPESENSE_SERVICE_API_KEY', 'KEY_MANAGEMENT_URL', 'ADMIN_TOKEN'],
+    fault: 'TYPESENSE_CLIENT_URL needs TYPESENSE_SERVICE_API_KEY, or KEY_MANAGEMENT_URL with ADMIN_TOKEN',
+    holds: (values) =>
+      values.TYPESENSE_CLIENT_URL === '' ||
+      values.TYPESENSE_SERVICE_API_KEY !== '' ||
+      (values.KEY_MANAGEMENT_URL !== '' && values.ADMIN_TOKEN !== ''),
   },
   {
     needs: ['WRITER_MAX_QUEUE_BYTES', 'MAX_BODY_BYTES'],
@@ -100,17 +119,14 @@ export function loadConfig(
     if (known && !check.holds(values as Values)) faults.push(`${check.fault}; ${shown(check.needs, values)}`);
   }
   if (faults.length > 0) throw new ConfigError(faults);
-  const reserved = setButReserved(env);
-  return deepFreeze({ ...grouped(values as Values), reserved, warnings: warningsFor(env, reserved) });
+  return deepFreeze({ ...grouped(values as Values), warnings: warningsFor(env) });
 }
 
-/** The effective values as `NAME=value`, in the table's order, secrets masked; reserved ones only when set. */
+/** The effective values as `NAME=value`, in the table's order, secrets masked. */
 export function describeConfig(config: Config): string[] {
-  return (VARIABLES as readonly Variable[]).flatMap((variable) => {
-    const { name, kind, from } = variable;
-    const value = from === undefined ? config.reserved[name] : masked(variable, kind.format(from(config)));
-    return value === undefined ? [] : [`${name}=${value}`];
-  });
+  return (VARIABLES as readonly Variable[]).map(
+    (variable) => `${variable.name}=${masked(variable, variable.kind.format(variable.from(config)))}`,
+  );
 }
 
 function parseAll(env: Environment, cwd: string): { values: Partial<Values>; faults: string[] } {
@@ -130,7 +146,7 @@ function parseAll(env: Environment, cwd: string): { values: Partial<Values>; fau
   return { values: values as Partial<Values>, faults };
 }
 
-function grouped(values: Values): Omit<Config, 'reserved' | 'warnings'> {
+function grouped(values: Values): Omit<Config, 'warnings'> {
   return {
     server: {
       host: values.HOST,
@@ -156,41 +172,44 @@ function grouped(values: Values): Omit<Config, 'reserved' | 'warnings'> {
     },
     log: { level: values.LOG_LEVEL, pretty: values.LOG_PRETTY },
     service: { name: values.SERVICE_NAME },
+    sync: {
+      typesenseUrl: values.TYPESENSE_URL,
+      typesenseApiKey: values.TYPESENSE_API_KEY,
+      typesenseClientUrl: values.TYPESENSE_CLIENT_URL,
+      typesenseServiceApiKey: values.TYPESENSE_SERVICE_API_KEY,
+      keyManagementUrl: values.KEY_MANAGEMENT_URL,
+      adminToken: values.ADMIN_TOKEN,
+      collection: values.TYPESENSE_COLLECTION,
+      worker: values.SYNC_WORKER,
+      concurrency: values.SYNC_CONCURRENCY,
+      callTimeoutMs: values.SYNC_CALL_TIMEOUT,
+      maxAttempts: values.SYNC_MAX_ATTEMPTS,
+      settleMs: values.SYNC_SETTLE,
+    },
   };
 }
 
-function setButReserved(env: Environment): Record<string, string> {
-  const entries = (VARIABLES as readonly Variable[]).flatMap((variable) => {
-    const text = variable.group === 'reserved' ? textOf(env, variable.name) : undefined;
-    return text === undefined ? [] : [[variable.name, masked(variable, text)] as const];
-  });
-  return Object.fromEntries(entries);
-}
-
-function warningsFor(env: Environment, reserved: Readonly<Record<string, string>>): string[] {
-  const early = Object.keys(reserved).map(
-    (name) => `${name} is set; it is read by a later release and has no effect yet`,
-  );
+function warningsFor(env: Environment): string[] {
   const known: string[] = VARIABLES.map(({ name }) => name);
   const unset = known.filter((name) => textOf(env, name) === undefined);
-  const misspelt = Object.keys(env).flatMap((name) => {
+  return Object.keys(env).flatMap((name) => {
     const meant = known.includes(name) ? undefined : nearMiss(name, unset);
     return meant === undefined
       ? []
       : [`${quote(name)} is not a variable of this service; was ${meant} meant?`];
   });
-  return [...early, ...misspelt];
 }
 
 function masked({ sensitive }: Variable, text: string): string {
-  if (sensitive === 'secret') return MASK;
+  if (sensitive === 'secret') return text === '' ? '' : MASK;
   return sensitive === 'credentials' ? maskCredentials(text) : text;
 }
 
 function shown(names: readonly (keyof Values)[], values: Partial<Values>): string {
   const parts = names.map((name) => {
-    const { kind } = VARIABLES.find((variable) => variable.name === name) as Variable;
-    return `${name} is ${kind.format(values[name])}`;
+    const variable = VARIABLES.find((each) => each.name === name) as Variable;
+    const { kind } = variable;
+    return `${name} is ${masked(variable, kind.format(values[name])) || 'empty'}`;
   });
   return parts.join(', ');
 }

@@ -26,11 +26,34 @@ export interface RpcMetrics {
   readonly refused: Counter<'reason'>;
 }
 
+/** What the following of the search index measures. */
+export interface SyncMetrics {
+  /** Documents that the index has not acknowledged, parked ones included. */
+  readonly dirty: Gauge;
+  readonly parked: Gauge;
+  /** Seconds that the oldest of them, parked ones apart, has waited. */
+  readonly oldestAge: Gauge;
+  /** Documents sent, by outcome. */
+  readonly documents: Counter<'outcome'>;
+  /** Seconds of a call of the index. */
+  readonly sendDuration: Histogram;
+  /** 1 for the state that the breaker is in, 0 for the others. */
+  readonly breakerState: Gauge<'state'>;
+  readonly breakerTransitions: Counter<'state'>;
+  readonly keyRefreshes: Counter<'outcome'>;
+  /** The share of a running resync that is marked and sent, 0 to 1; 1 where none runs. */
+  readonly resyncProgress: Gauge;
+  /** Documents that the index holds, and that the database implies; the first only where the target can tell. */
+  readonly indexDocuments: Gauge;
+  readonly expectedDocuments: Gauge;
+}
+
 /** Every metric of the service, in a registry of its own. */
 export interface Metrics {
   readonly registry: Registry;
   readonly rpc: RpcMetrics;
   readonly writer: WriterMetrics;
+  readonly sync: SyncMetrics;
 }
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -91,6 +114,68 @@ export function createMetrics(): Metrics {
       overloaded: new Counter({
         name: 'sequence_writer_overloaded_total',
         help: 'Writes refused because too many were waiting.',
+        registers,
+      }),
+    },
+    sync: {
+      dirty: new Gauge({
+        name: 'sequence_sync_dirty_documents',
+        help: 'Documents that the search index has not acknowledged, parked ones included.',
+        registers,
+      }),
+      parked: new Gauge({
+        name: 'sequence_sync_parked_documents',
+        help: 'Documents that the search index has refused too often.',
+        registers,
+      }),
+      oldestAge: new Gauge({
+        name: 'sequence_sync_oldest_age_seconds',
+        help: 'How long the oldest dirty document that is not parked has waited.',
+        registers,
+      }),
+      documents: new Counter({
+        name: 'sequence_sync_documents_total',
+        help: 'Documents sent to the search index, by outcome.',
+        labelNames: ['outcome'],
+        registers,
+      }),
+      sendDuration: new Histogram({
+        name: 'sequence_sync_send_seconds',
+        help: 'Time of a call of the search index.',
+        buckets: SECONDS,
+        registers,
+      }),
+      breakerState: new Gauge({
+        name: 'sequence_sync_breaker_state',
+        help: 'The state of the circuit breaker: 1 for the one it is in.',
+        labelNames: ['state'],
+        registers,
+      }),
+      breakerTransitions: new Counter({
+        name: 'sequence_sync_breaker_transitions_total',
+        help: 'Changes of the circuit breaker, by the state it came to.',
+        labelNames: ['state'],
+        registers,
+      }),
+      keyRefreshes: new Counter({
+        name: 'sequence_sync_key_refreshes_total',
+        help: 'Keys asked of the key management service, by outcome.',
+        labelNames: ['outcome'],
+        registers,
+      }),
+      resyncProgress: new Gauge({
+        name: 'sequence_sync_resync_progress_ratio',
+        help: 'How much of the running resync the search index has acknowledged; 1 where none runs.',
+        registers,
+      }),
+      indexDocuments: new Gauge({
+        name: 'sequence_sync_index_documents',
+        help: 'Documents that the search index holds.',
+        registers,
+      }),
+      expectedDocuments: new Gauge({
+        name: 'sequence_sync_expected_documents',
+        help: 'Documents that the database implies.',
         registers,
       }),
     },

@@ -8,7 +8,10 @@ export function serverUrl(told: string | boolean | undefined): string {
   if (typeof told !== 'string') return configured();
   const url = URL.parse(told);
   if (url !== null && ['http:', 'https:'].includes(url.protocol)) return told.replace(/\/+$/, '');
-  throw new CommandError(`--server must be an address such as http://127.0.0.1:8080; it is ${quote(told)}`, 2);
+  throw new CommandError(
+    `--server must be an address such as http://127.0.0.1:8080; it is ${quote(told)}`,
+    2,
+  );
 }
 
 function configured(): string {

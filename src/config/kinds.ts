@@ -107,10 +107,15 @@ export function label({ maxLength }: { readonly maxLength: number }): Kind<strin
   };
 }
 
-/** Any text, empty included. */
-export function anyText(range: string): Kind<string> {
-  return { range, parse: String, format: String };
-}
+/** A key or token as an HTTP header can carry it, or empty. */
+export const secret: Kind<string> = {
+  range: 'visible ASCII characters without blanks, or empty',
+  parse(text) {
+    if (!/^[\x21-\x7e]*$/.test(text)) throw new Fault(`must be ${secret.range}`);
+    return text;
+  },
+  format: String,
+};
 
 function scaled(text: string, units: readonly Unit[], bareFactor: number): number {
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text);

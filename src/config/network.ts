@@ -44,3 +44,24 @@ function checkOrigin(entry: string): void {
     throw new Fault(`must be ${origins.range}, as a browser sends them (${JSON.stringify(url.origin)})`);
   }
 }
+
+/** The base address of an HTTP service, or empty. */
+export const httpUrl: Kind<string> = {
+  range: 'an address such as http://127.0.0.1:8108, without query or fragment, or empty',
+  parse(text) {
+    if (text === '') return text;
+    const url = URL.parse(text);
+    const isWeb = url?.protocol === 'http:' || url?.protocol === 'https:';
+    if (
+      url === null ||
+      !isWeb ||
+      url.search !== '' ||
+      url.hash !== '' ||
+      url.username !== '' ||
+      url.password !== ''
+    )
+      throw new Fault(`must be ${httpUrl.range}`);
+    return text.replace(/\/+$/, '');
+  },
+  format: String,
+};

@@ -60,14 +60,35 @@ export interface LogConfig {
   readonly pretty: 'auto' | 'on' | 'off';
 }
 
+export interface SyncConfig {
+  /** Empty: not sent to Typesense directly. Never set together with `typesenseClientUrl`. */
+  readonly typesenseUrl: string;
+  readonly typesenseApiKey: string;
+  /** Empty: not sent through the Typesense Client service. */
+  readonly typesenseClientUrl: string;
+  /** Empty: the key management service gives it. */
+  readonly typesenseServiceApiKey: string;
+  readonly keyManagementUrl: string;
+  readonly adminToken: string;
+  readonly collection: string;
+  /** Whether this process sends. */
+  readonly worker: 'on' | 'off';
+  /** Calls of the Typesense Client service at a time. */
+  readonly concurrency: number;
+  readonly callTimeoutMs: number;
+  /** Refusals of one document until it is parked. */
+  readonly maxAttempts: number;
+  /** How long a request may still be applied after it was given up. */
+  readonly settleMs: number;
+}
+
 export interface Config {
   readonly server: ServerConfig;
   readonly database: DatabaseConfig;
   readonly writer: WriterConfig;
   readonly log: LogConfig;
   readonly service: { readonly name: string };
-  /** Variables that are set, and that only a later release reads: their values, masked, for `describeConfig`. */
-  readonly reserved: Readonly<Record<string, string>>;
+  readonly sync: SyncConfig;
   /** What a person should know though it does not hinder the start; for the log, once. */
   readonly warnings: readonly string[];
 }

@@ -1,11 +1,11 @@
 /** Every variable that the service reads, once: parsing, checks, masking, `cli config` and `.env.example` follow it. */
 
 import { databaseUrl } from './database-url.ts';
-import { anyText, choice, duration, integer, type Kind, label, size } from './kinds.ts';
-import { hostName, origins } from './network.ts';
+import { choice, duration, integer, type Kind, label, secret, size } from './kinds.ts';
+import { hostName, httpUrl, origins } from './network.ts';
 import type { Config } from './types.ts';
 
-export type Group = 'server' | 'database' | 'writer' | 'log' | 'service' | 'reserved';
+export type Group = 'server' | 'database' | 'writer' | 'log' | 'service' | 'sync';
 
 export interface Variable<Name extends string = string, T = unknown> {
   readonly name: Name;
@@ -17,8 +17,8 @@ export interface Variable<Name extends string = string, T = unknown> {
   readonly kind: Kind<T>;
   /** `secret`: never shown. `credentials`: never repeated in a message, shown with its credentials masked. */
   readonly sensitive?: 'secret' | 'credentials';
-  /** Where the value stands in the configuration; absent for what only a later release reads. */
-  readonly from?: (config: Config) => T;
+  /** Where the value stands in the configuration. */
+  readonly from: (config: Config) => T;
 }
 
 const MINUTE = 60_000;
@@ -213,10 +213,108 @@ export const VARIABLES = [
     kind: label({ maxLength: 64 }),
     from: (config) => config.service.name,
   }),
-  reserved('TYPESENSE_CLIENT_URL', 'The address of the Typesense Client service.', 'credentials'),
-  reserved('TYPESENSE_SERVICE_API_KEY', 'The key that the Typesense Client service asks for.', 'secret'),
-  reserved('KEY_MANAGEMENT_URL', 'A name kept from the original service.', 'credentials'),
-  reserved('ADMIN_TOKEN', 'A name kept from the original service.', 'secret'),
+  variable({
+    name: 'TYPESENSE_URL',
+    group: 'sync',
+    help: 'The address of Typesense, where documents are sent to it directly. Not together with TYPESENSE_CLIENT_URL; without either, changes are marked and not sent.',
+    default: '',
+    kind: httpUrl,
+    sensitive: 'credentials',
+    from: (config) => config.sync.typesenseUrl,
+  }),
+  variable({
+    name: 'TYPESENSE_API_KEY',
+    group: 'sync',
+    help: 'The key of Typesense: it must allow to create collections and to write documents.',
+    default: '',
+    kind: secret,
+    sensitive: 'secret',
+    from: (config) => config.sync.typesenseApiKey,
+  }),
+  variable({
+    name: 'TYPESENSE_CLIENT_URL',
+    group: 'sync',
+    help: 'The address of the Typesense Client service, where documents are sent through it.',
+    default: '',
+    kind: httpUrl,
+    sensitive: 'credentials',
+    from: (config) => config.sync.typesenseClientUrl,
+  }),
+  variable({
+    name: 'TYPESENSE_SERVICE_API_KEY',
+    group: 'sync',
+    help: 'The bearer key of the Typesense Client service; empty where the key management service gives it.',
+    default: '',
+    kind: secret,
+    sensitive: 'secret',
+    from: (config) => config.sync.typesenseServiceApiKey,
+  }),
+  variable({
+    name: 'KEY_MANAGEMENT_URL',
+    group: 'sync',
+    help: 'The address of the key management service, asked for the key of SERVICE_NAME.',
+    default: '',
+    kind: httpUrl,
+    sensitive: 'credentials',
+    from: (config) => config.sync.keyManagementUrl,
+  }),
+  variable({
+    name: 'ADMIN_TOKEN',
+    group: 'sync',
+    help: 'The bearer token that the key management service asks for.',
+    default: '',
+    kind: secret,
+    sensitive: 'secret',
+    from: (config) => config.sync.adminToken,
+  }),
+  variable({
+    name: 'TYPESENSE_COLLECTION',
+    group: 'sync',
+    help: 'The collection that holds the documents; created where it is missing.',
+    default: 'sequence_documents',
+    kind: label({ maxLength: 64 }),
+    from: (config) => config.sync.collection,
+  }),
+  variable({
+    name: 'SYNC_WORKER',
+    group: 'sync',
+    help: 'Whether this process sends documents. off: it only marks them, for another to send.',
+    default: 'on',
+    kind: choice(['on', 'off']),
+    from: (config) => config.sync.worker,
+  }),
+  variable({
+    name: 'SYNC_CONCURRENCY',
+    group: 'sync',
+    help: 'Calls of the Typesense Client service at a time.',
+    default: '16',
+    kind: integer({ min: 1, max: 256 }),
+    from: (config) => config.sync.concurrency,
+  }),
+  variable({
+    name: 'SYNC_CALL_TIMEOUT',
+    group: 'sync',
+    help: 'A call of the search index is given up after this time.',
+    default: '5s',
+    kind: duration({ min: 10, max: 5 * MINUTE }),
+    from: (config) => config.sync.callTimeoutMs,
+  }),
+  variable({
+    name: 'SYNC_MAX_ATTEMPTS',
+    group: 'sync',
+    help: 'Refusals of one document until it is parked.',
+    default: '5',
+    kind: integer({ min: 1, max: 1000 }),
+    from: (config) => config.sync.maxAttempts,
+  }),
+  variable({
+    name: 'SYNC_SETTLE',
+    group: 'sync',
+    help: 'How long the search index may still apply a request after this service has given it up; the document is sent once more then.',
+    default: '30s',
+    kind: duration({ min: 0, max: HOUR }),
+    from: (config) => config.sync.settleMs,
+  }),
 ] as const;
 
 /** The parsed values by name, before they are grouped. */
@@ -226,13 +324,4 @@ export type Values = {
 
 function variable<const Name extends string, T>(declared: Variable<Name, T>): Variable<Name, T> {
   return declared;
-}
-
-function reserved<const Name extends string>(
-  name: Name,
-  help: string,
-  sensitive: 'secret' | 'credentials',
-): Variable<Name, string> {
-  const later = `${help} Read by a later release; setting it has no effect yet.`;
-  return { name, group: 'reserved', help: later, default: '', kind: anyText('any text'), sensitive };
 }

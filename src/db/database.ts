@@ -5,6 +5,7 @@ import { type Engine, SQLITE } from './engine.ts';
 import { DatabaseStartError, driverCode } from './errors.ts';
 import { type MigrateMode, migrate, pendingMigrations } from './migrate.ts';
 import { Reads } from './queries/reads.ts';
+import { SyncReads } from './queries/sync.ts';
 import { openReaderSource, openWriterSource, sqliteConnection } from './sqlite.ts';
 import { SqliteWriter } from './sqlite-writer.ts';
 import type { WriteConnection } from './transaction.ts';
@@ -16,6 +17,8 @@ export interface Database {
   readonly engine: Engine;
   readonly writer: WriteConnection;
   readonly reads: Reads;
+  /** On a connection of its own, so that counting does not slow callers' reads. */
+  readonly syncReads: SyncReads;
   /** The migrations that were applied when it was opened. */
   readonly migrated: readonly string[];
   /** Waits for what runs and closes every connection. Idempotent. */
@@ -56,12 +59,20 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     const writer = new SqliteWriter(sqliteConnection(source));
     closers.push(() => writer.close());
     const readers = [];
-    for (let i = 0; i < options.readers; i++) {
+    for (let i = 0; i < options.readers + 1; i++) {
       const reader = await openReaderSource(file);
       closers.push(() => reader.destroy());
       readers.push(reader);
     }
-    return { engine: SQLITE, writer, reads: new Reads(readers), migrated, close };
+    const [syncReader, ...others] = readers;
+    return {
+      engine: SQLITE,
+      writer,
+      reads: new Reads(others),
+      syncReads: new SyncReads(syncReader!),
+      migrated,
+      close,
+    };
   } catch (error) {
     await close();
     throw startError(options.file, error);

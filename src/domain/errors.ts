@@ -25,6 +25,8 @@ export type Reason =
   | 'REVISION_MISMATCH'
   | 'VERSION_MISMATCH'
   | 'TOO_MANY_RENUMBERED'
+  | 'DOCUMENT_PARKED'
+  | 'SYNC_DISABLED'
   | 'OVERLOADED'
   | 'DATABASE_UNAVAILABLE'
   | 'DRAINING'
@@ -170,6 +172,26 @@ export class TooManyRenumberedError extends DomainError {
         : `the write would delete ${count} versions; ${limit} are allowed (MAX_RENUMBER)`,
       { [what]: String(count), limit: String(limit) },
     );
+  }
+}
+
+/** A document that is waited for has been refused too often; an operator has to look at it. */
+export class DocumentParkedError extends DomainError {
+  readonly reason = 'DOCUMENT_PARKED';
+
+  constructor(documentId: string) {
+    super(`document ${documentId} is parked: the search index refused it too often`, {
+      document_id: documentId,
+    });
+  }
+}
+
+/** No search index is configured. */
+export class SyncDisabledError extends DomainError {
+  readonly reason = 'SYNC_DISABLED';
+
+  constructor() {
+    super('no search index is configured (TYPESENSE_URL or TYPESENSE_CLIENT_URL)');
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { DatabaseError } from '../db/errors.ts';
-import type { WriteConnection } from '../db/transaction.ts';
+import { findBatch } from '../db/queries/changes.ts';
+import type { WriteConnection, WriteTransaction } from '../db/transaction.ts';
 import type { WriterMetrics } from '../metrics.ts';
 import { type Outcome, runBatch } from './batch.ts';
 import {
@@ -36,6 +37,8 @@ export interface WriterOptions {
   readonly metrics: WriterMetrics;
   /** The clock, milliseconds since the epoch. */
   readonly now: () => number;
+  /** Told of every batch of writes that has committed. */
+  readonly onCommit: () => void;
   /** Told of every failure that is not a caller's. */
   readonly onError: (error: unknown) => void;
 }
@@ -56,6 +59,7 @@ export class Writer {
   readonly #queue: WriteQueue<PendingWrite>;
   /** Writes with a request id that are on their way: an equal one joins. */
   readonly #inFlight = new Map<string, PendingWrite>();
+  #tasks: Task[] = [];
   #running: Promise<void> | undefined;
   #closing = false;
   #msPerWrite = 1;
@@ -104,6 +108,24 @@ export class Writer {
     }
   }
 
+  /**
+   * Runs a task of the service's own in the transaction of the next batch, behind its members, so that it costs no
+   * commit of its own while writes come. Where it fails the batch is run again without it.
+   *
+   * @throws DatabaseError, or what the task threw; DrainingError once the writer is closed
+   */
+  async join<T>(task: (tx: WriteTransaction) => Promise<T>): Promise<T> {
+    if (this.#closing) throw new DrainingError();
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const run = async (tx: WriteTransaction) => {
+      const result = await task(tx);
+      return () => resolve(result);
+    };
+    this.#tasks.push({ run, fail: reject });
+    this.#running ??= this.#pump();
+    return await promise;
+  }
+
   /** Takes no more writes, and resolves when those that were taken are settled. Idempotent. */
   async close(): Promise<void> {
     this.#closing = true;
@@ -115,18 +137,20 @@ export class Writer {
     await new Promise((resolve) => setImmediate(resolve));
     for (;;) {
       const batch = this.#queue.draw(this.#options.limits.maxBatch, MAX_BATCH_BYTES);
+      const tasks = this.#tasks.splice(0);
       this.#measure();
-      if (batch.length === 0) break;
+      if (batch.length === 0 && tasks.length === 0) break;
       const started = performance.now();
-      await this.#run(batch);
+      await this.#run(batch, tasks);
+      if (batch.length === 0) continue;
       const msPerWrite = (performance.now() - started) / batch.length;
       this.#msPerWrite += 0.1 * (msPerWrite - this.#msPerWrite);
     }
     this.#running = undefined;
   }
 
-  /** Runs a batch and settles its members. Never throws. */
-  async #run(entries: readonly PendingWrite[]): Promise<void> {
+  /** Runs a batch, and tasks behind it, and settles all of them. Never throws. */
+  async #run(entries: readonly PendingWrite[], tasks: readonly Task[] = []): Promise<void> {
     const now = this.#options.now();
     const batch = entries.filter((entry) => {
       const { deadline } = entry;
@@ -134,45 +158,89 @@ export class Writer {
       entry.settle({ error: new DeadlineExceededError() });
       return false;
     });
-    if (batch.length === 0) return;
+    if (batch.length === 0 && tasks.length === 0) return;
     const { metrics } = this.#options;
-    metrics.batchSize.observe(batch.length);
+    if (batch.length > 0) metrics.batchSize.observe(batch.length);
     const started = performance.now();
     for (const { arrived } of batch) metrics.wait.observe((started - arrived) / 1000);
-    let outcomes: Outcome[];
+    const attempt: Attempt = { token: randomBytes(8).toString('base64url'), outcomes: [], finish: [] };
     try {
-      outcomes = await this.#commit(batch, now);
+      await this.#commit(attempt, batch, tasks, now);
       metrics.transaction.observe({ outcome: 'committed' }, (performance.now() - started) / 1000);
     } catch (error) {
       metrics.transaction.observe({ outcome: outcomeLabel(error) }, (performance.now() - started) / 1000);
-      await this.#fail(batch, error);
-      return;
+      const settled = await this.#settleUnknown(attempt, batch, error);
+      if (settled !== 'committed') return await this.#fail(batch, tasks, settled);
     }
-    for (const [index, entry] of batch.entries()) entry.settle(outcomes[index]!);
+    for (const done of attempt.finish) done();
+    if (batch.length > 0) this.#options.onCommit();
+    for (const [index, entry] of batch.entries()) entry.settle(attempt.outcomes[index]!);
   }
 
-  #commit(batch: readonly PendingWrite[], now: number): Promise<Outcome[]> {
+  #commit(
+    attempt: Attempt,
+    batch: readonly PendingWrite[],
+    tasks: readonly Task[],
+    now: number,
+  ): Promise<void> {
     const { connection, limits } = this.#options;
-    const latest = Math.max(...batch.map(({ deadline }) => deadline));
+    const latest = batch.reduce((last, { deadline }) => Math.max(last, deadline), 0);
     return connection.transaction(
-      (tx) =>
-        runBatch(tx, batch, {
+      async (tx) => {
+        const options = {
           now: () => this.#options.now() * 1000,
-          token: randomBytes(8).toString('base64url'),
+          token: attempt.token,
           maxRenumber: limits.maxRenumber,
-        }),
-      Math.min(MAX_TRANSACTION_MS, Math.max(1, latest - now)),
+        };
+        if (batch.length > 0) attempt.outcomes = await runBatch(tx, batch, options);
+        for (const task of tasks) attempt.finish.push(await task.run(tx));
+      },
+      batch.length === 0 ? MAX_TRANSACTION_MS : Math.min(MAX_TRANSACTION_MS, Math.max(1, latest - now)),
     );
   }
 
-  /** Settles a batch whose transaction failed; one whose data was refused is narrowed down by halving. */
-  async #fail(batch: readonly PendingWrite[], error: unknown): Promise<void> {
+  /**
+   * Where a commit failed in a way that leaves open whether it happened, looks for its token under the same locks.
+   * The look commits a write of its own: what a failed commit left in SQLite's log could come back after a crash,
+   * until another commit has taken its place.
+   *
+   * @returns `committed`, or the error that is true of the batch
+   */
+  async #settleUnknown(
+    attempt: Attempt,
+    batch: readonly PendingWrite[],
+    error: unknown,
+  ): Promise<'committed' | unknown> {
+    if (!(error instanceof DatabaseError) || error.kind !== 'outcome_unknown' || batch.length === 0)
+      return error;
+    const keys = batch.map(({ write: { sequence } }) => [sequence.scope, sequence.elementType] as const);
+    try {
+      const found = await this.#options.connection.transaction(
+        (tx) => findBatch(tx, keys, attempt.token),
+        MAX_TRANSACTION_MS,
+      );
+      return found ? 'committed' : new DatabaseError('unavailable', error.message, error);
+    } catch (again) {
+      this.#options.onError(again);
+      return error;
+    }
+  }
+
+  /**
+   * Settles a batch whose transaction failed. Where the statements were refused, the tasks are left out first, then
+   * the batch is narrowed down by halving.
+   */
+  async #fail(batch: readonly PendingWrite[], tasks: readonly Task[], error: unknown): Promise<void> {
+    for (const task of tasks) task.fail(error);
+    const environment = error instanceof DatabaseError && error.kind !== 'data';
+    if (tasks.length > 0 && !environment) return await this.#run(batch);
     if (error instanceof DatabaseError && error.kind === 'data' && batch.length > 1) {
       const half = Math.ceil(batch.length / 2);
       await this.#run(batch.slice(0, half));
       await this.#run(batch.slice(half));
       return;
     }
+    if (batch.length === 0) return;
     this.#options.onError(error);
     const told = callerError(error);
     for (const entry of batch) entry.settle({ error: told });
@@ -186,6 +254,22 @@ export class Writer {
   #retryAfterMs(): number {
     return Math.round(Math.min(5_000, Math.max(50, this.#queue.entries * this.#msPerWrite)));
   }
+}
+
+/** A transaction on its way. */
+interface Attempt {
+  /** Random and fresh: in its change rows, the proof that it was committed. */
+  readonly token: string;
+  outcomes: Outcome[];
+  /** What is called once it has committed. */
+  readonly finish: (() => void)[];
+}
+
+/** Something of the service's own that shares a batch's transaction. */
+interface Task {
+  /** Does it; what is returned is called once it has committed. */
+  run(tx: WriteTransaction): Promise<() => void>;
+  fail(error: unknown): void;
 }
 
 function outcomeLabel(error: unknown): string {

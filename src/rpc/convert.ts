@@ -28,8 +28,13 @@ const PROTO_ELEMENT_TYPES = Object.fromEntries(
 export function toSequenceKey(request: { scope: string; elementType: ProtoElementType }): SequenceKey {
   return {
     scope: request.scope === '' ? 'default' : request.scope,
-    elementType: ELEMENT_TYPES[request.elementType as Exclude<ProtoElementType, 0>],
+    elementType: toElementType(request.elementType),
   };
+}
+
+/** A validated element type. */
+export function toElementType(elementType: ProtoElementType): ElementType {
+  return ELEMENT_TYPES[elementType as Exclude<ProtoElementType, 0>];
 }
 
 /** The content of a validated request as canonical JSON, or null. */

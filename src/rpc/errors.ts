@@ -19,6 +19,8 @@ export const CODES: Readonly<Record<Reason, Code>> = {
   REVISION_MISMATCH: Code.Aborted,
   VERSION_MISMATCH: Code.Aborted,
   TOO_MANY_RENUMBERED: Code.FailedPrecondition,
+  DOCUMENT_PARKED: Code.FailedPrecondition,
+  SYNC_DISABLED: Code.FailedPrecondition,
   OVERLOADED: Code.ResourceExhausted,
   DATABASE_UNAVAILABLE: Code.Unavailable,
   DRAINING: Code.Unavailable,

@@ -9,11 +9,13 @@ import {
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node';
 import { SequenceService } from '../../gen/fountain/sequence/v1/sequence_pb.js';
+import { SyncService } from '../../gen/fountain/sequence/v1/sync_pb.js';
 import { file_google_rpc_error_details } from '../../gen/google/rpc/error_details_pb.js';
 import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.js';
 import { ServerReflection as ServerReflectionAlpha } from '../../gen/grpc/reflection/v1alpha/reflection_pb.js';
 import { Health } from '../../gen/health/v1/health_pb.js';
 import type { Reader } from '../domain/reader.ts';
+import type { SyncControl } from '../domain/sync-control.ts';
 import type { Writer } from '../domain/writer.ts';
 import type { Logger } from '../log.ts';
 import type { RpcMetrics } from '../metrics.ts';
@@ -23,6 +25,7 @@ import { type HealthRegistry, registerHealth } from './health/index.ts';
 import { codeName, createInterceptors } from './interceptors.ts';
 import { registerReflection } from './reflection/index.ts';
 import { createSequenceService } from './sequence-service.ts';
+import { createSyncService } from './sync-service.ts';
 import { setTimeoutHeader } from './timeouts.ts';
 import { blameCaller } from './undecodable.ts';
 
@@ -30,6 +33,7 @@ import { blameCaller } from './undecodable.ts';
 export interface RpcOptions {
   readonly writer: Writer;
   readonly reader: Reader;
+  readonly sync: SyncControl;
   readonly health: HealthRegistry;
   readonly metrics: RpcMetrics;
   readonly logger: Logger;
@@ -43,7 +47,7 @@ type NodeRequest = IncomingMessage | Http2ServerRequest;
 type NodeResponse = ServerResponse | Http2ServerResponse;
 
 /** Every service that is served. */
-export const SERVICES = [SequenceService, Health, ServerReflection, ServerReflectionAlpha];
+export const SERVICES = [SequenceService, SyncService, Health, ServerReflection, ServerReflectionAlpha];
 
 /**
  * Answers RPCs in gRPC, gRPC-web and Connect; what is no RPC of ours gets 404 with an empty body.
@@ -105,8 +109,9 @@ export function createRpcHandler(
   };
 }
 
-function register(router: ConnectRouter, { writer, reader, health }: RpcOptions): void {
+function register(router: ConnectRouter, { writer, reader, sync, health }: RpcOptions): void {
   router.service(SequenceService, createSequenceService(writer, reader));
+  router.service(SyncService, createSyncService(sync));
   registerHealth(router, health);
   registerReflection(router, SERVICES, [file_google_rpc_error_details]);
 }

@@ -23,6 +23,9 @@ export const MAX_BATCH_ITEMS = 1_000;
 /** Elements that one Reorder may list. */
 export const MAX_REORDER_IDS = 10_000;
 
+/** Documents that one RetryParked may name. */
+export const MAX_RETRY_IDS = 1_000;
+
 const NO_FAULTS: readonly string[] = [];
 const FAULT: readonly string[] = [''];
 
@@ -68,6 +71,18 @@ const POSITIVE = rule<number>('must be 1 or more', (value) => value >= 1);
 const TRUE = rule<boolean>('must be true when set', (value) => value);
 const TARGET = rule<{ case: string | undefined }>('must be set', (target) => target.case !== undefined);
 const PAGE_TOKEN = rule<string>(PAGE_TOKEN_RULE, (token) => token.length <= 256);
+
+const NAMED_SCOPE = rule<string>('must match [A-Za-z0-9._-]{1,64}', (scope) =>
+  /^[A-Za-z0-9._-]{1,64}$/.test(scope),
+);
+const DOCUMENT_IDS = rule<readonly string[]>(
+  `must hold ${MAX_RETRY_IDS} document ids at most, and some unless \`all\` is set`,
+  (ids, message) => ids.length <= MAX_RETRY_IDS && (ids.length > 0 || message['all'] === true),
+);
+const ALL = rule<boolean>(
+  'must not be set together with document_ids',
+  (all, message) => !all || (message['documentIds'] as readonly string[]).length === 0,
+);
 
 const ITEMS = rule<readonly unknown[]>(
   `must hold from 1 to ${MAX_BATCH_ITEMS} items`,
@@ -165,4 +180,8 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   ListElementsRequest: { ...SEQUENCE, start_sequence_number: NOT_NEGATIVE, ...PAGE },
   ListVersionsRequest: { ...SEQUENCE, element_id: ELEMENT_ID, ...PAGE },
   GetSequenceRequest: SEQUENCE,
+  ListParkedRequest: PAGE,
+  RetryParkedRequest: { document_ids: DOCUMENT_IDS, all: ALL },
+  ResyncRequest: { scope: NAMED_SCOPE, element_type: ELEMENT_TYPE },
+  WaitForSyncRequest: { ...SEQUENCE, revision: NOT_NEGATIVE },
 };

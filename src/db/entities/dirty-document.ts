@@ -1,5 +1,8 @@
 import { EntitySchema } from 'typeorm';
 
+/** The next try of a parked document: never, until an operator or a new state says otherwise. */
+export const PARKED = Number.MAX_SAFE_INTEGER;
+
 /**
  * A row of `dirty_document`: a document whose latest state the search index has not yet acknowledged. At most
  * one row a document, so the table never outgrows the data. The document's id follows from its key.
@@ -18,8 +21,12 @@ export interface DirtyDocumentRow {
   priority: number;
   /** How often sending was refused for this document itself. */
   attempts: number;
-  /** Not before this time, microseconds since the epoch. */
+  /** Not before this time, microseconds since the epoch; {@link PARKED} where it waits for an operator. */
   nextTryTime: number;
+  /** When the oldest change that the index has not acknowledged was made, microseconds since the epoch. */
+  sinceTime: number;
+  /** What the index said when it last refused this document, or null. */
+  error: string | null;
   /** Who is sending it now, or null. */
   leaseOwner: string | null;
   /** Until when that holds, microseconds since the epoch; null without a lease. */
@@ -39,7 +46,10 @@ export const DirtyDocumentEntity = new EntitySchema<DirtyDocumentRow>({
     priority: { type: 'integer' },
     attempts: { type: 'integer' },
     nextTryTime: { name: 'next_try_time', type: 'bigint' },
+    sinceTime: { name: 'since_time', type: 'bigint' },
+    error: { type: 'text', nullable: true },
     leaseOwner: { name: 'lease_owner', type: 'text', nullable: true },
     leaseExpireTime: { name: 'lease_expire_time', type: 'bigint', nullable: true },
   },
+  indices: [{ name: 'dirty_document_due', columns: ['priority', 'nextTryTime'] }],
 });

@@ -5,7 +5,10 @@ export interface SyncTargetRow {
   /** Always 1. */
   id: number;
   identity: string;
+  /** Of the newest resync; documents carry it. */
   generation: number;
+  /** 1 while a process sends; still 1 at its start, the one before ended without a stop. */
+  sending: number;
 }
 
 export const SyncTargetEntity = new EntitySchema<SyncTargetRow>({
@@ -14,6 +17,7 @@ export const SyncTargetEntity = new EntitySchema<SyncTargetRow>({
     id: { type: 'integer', primary: true },
     identity: { type: 'text' },
     generation: { type: 'bigint' },
+    sending: { type: 'integer' },
   },
 });
 
@@ -24,13 +28,18 @@ export interface ResyncRow {
   scope: string | null;
   /** Null means every element type. */
   elementType: string | null;
+  /** How many documents it has marked, and how many there were when it began. */
+  marked: number;
+  total: number;
   /** The last document marked, or null at the beginning. */
   cursorSequenceId: number | null;
   cursorElementId: number | null;
   cursorVersionNumber: number | null;
   /** Microseconds since the epoch. */
   createTime: number;
-  /** Microseconds since the epoch; null while it runs. */
+  /** When everything was marked, microseconds since the epoch; null until then. */
+  markFinishTime: number | null;
+  /** When the index had acknowledged everything, microseconds since the epoch; null while it runs. */
   finishTime: number | null;
 }
 
@@ -43,7 +52,10 @@ export const ResyncEntity = new EntitySchema<ResyncRow>({
     cursorSequenceId: { name: 'cursor_sequence_id', type: 'integer', nullable: true },
     cursorElementId: { name: 'cursor_element_id', type: 'bigint', nullable: true },
     cursorVersionNumber: { name: 'cursor_version_number', type: 'integer', nullable: true },
+    marked: { type: 'bigint' },
+    total: { type: 'bigint' },
     createTime: { name: 'create_time', type: 'bigint' },
+    markFinishTime: { name: 'mark_finish_time', type: 'bigint', nullable: true },
     finishTime: { name: 'finish_time', type: 'bigint', nullable: true },
   },
 });

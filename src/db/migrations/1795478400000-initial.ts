@@ -89,14 +89,18 @@ const SQLITE = [
     "priority" integer NOT NULL,
     "attempts" integer NOT NULL,
     "next_try_time" bigint NOT NULL,
+    "since_time" bigint NOT NULL,
+    "error" text,
     "lease_owner" text,
     "lease_expire_time" bigint,
     PRIMARY KEY ("sequence_id", "element_id", "version_number")
   ) WITHOUT ROWID`,
+  `CREATE INDEX "dirty_document_due" ON "dirty_document" ("priority", "next_try_time")`,
   `CREATE TABLE "sync_target" (
     "id" integer PRIMARY KEY NOT NULL,
     "identity" text NOT NULL,
-    "generation" bigint NOT NULL
+    "generation" bigint NOT NULL,
+    "sending" integer NOT NULL
   )`,
   `CREATE TABLE "resync" (
     "generation" integer PRIMARY KEY NOT NULL,
@@ -105,7 +109,10 @@ const SQLITE = [
     "cursor_sequence_id" integer,
     "cursor_element_id" bigint,
     "cursor_version_number" integer,
+    "marked" bigint NOT NULL,
+    "total" bigint NOT NULL,
     "create_time" bigint NOT NULL,
+    "mark_finish_time" bigint,
     "finish_time" bigint
   )`,
   `CREATE TABLE "migration_release" (

@@ -45,3 +45,26 @@ export function insertChanges(
   ]);
   tx.execute(INSERT, [JSON.stringify(values), batchToken]);
 }
+
+const TOUCH = `WITH k AS MATERIALIZED (SELECT value->>0 AS scope, value->>1 AS element_type FROM json_each(?1))
+  UPDATE sequence SET last_change_time = last_change_time + 1 FROM k
+  WHERE sequence.scope = k.scope AND sequence.element_type = k.element_type RETURNING sequence.id`;
+const FIND_BATCH = `SELECT 1 FROM json_each(?1) k
+  WHERE ?2 = (SELECT c.batch_token FROM change c WHERE c.sequence_id = k.value
+    ORDER BY c.revision DESC, c.change_time DESC LIMIT 1)
+  LIMIT 1`;
+
+/**
+ * Whether a batch was committed: its token stands in the newest change row of a sequence that it wrote to, as long
+ * as no other batch has written since. Locks the sequences by changing them, so that it waits for the end of whoever
+ * still commits, and its own commit takes the place of what a failed one left behind.
+ */
+export async function findBatch(
+  tx: WriteTransaction,
+  sequences: readonly (readonly [scope: string, elementType: ElementType])[],
+  batchToken: string,
+): Promise<boolean> {
+  const rows = await tx.query<{ id: number }>(TOUCH, [JSON.stringify(sequences)]);
+  const found = await tx.query(FIND_BATCH, [JSON.stringify(rows.map(({ id }) => id)), batchToken]);
+  return found.length > 0;
+}

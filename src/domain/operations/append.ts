@@ -68,6 +68,7 @@ export async function writeAppends(batch: BatchContext, appends: readonly Append
       element.elementId,
       1,
       revision,
+      element.createTime,
     ]),
     batch.token,
   );

@@ -40,7 +40,7 @@ export async function batchGenerate(
   );
   markDocuments(
     batch.tx,
-    elements.map(({ elementId }) => [id, elementId, 1, sequence.revision]),
+    elements.map(({ elementId }) => [id, elementId, 1, sequence.revision, time]),
     batch.token,
   );
   return { ...sequence.revisions, elements };

@@ -24,8 +24,8 @@ export async function createVersion(
   markDocuments(
     batch.tx,
     [
-      [id, elementId, place.versionNumber, sequence.revision],
-      [id, elementId, versionNumber, sequence.revision],
+      [id, elementId, place.versionNumber, sequence.revision, time],
+      [id, elementId, versionNumber, sequence.revision, time],
     ],
     batch.token,
   );

@@ -26,7 +26,12 @@ export async function insert(
   if (behind > 0) shiftElements(batch.tx, id, { first: number, last: sequence.size, by: 1 });
   sequence.size += 1;
   insertElements(batch.tx, [[id, elementId, number, time, comment, content]]);
-  markRange(batch.tx, id, { first: number, last: sequence.size, revision: sequence.revision }, batch.token);
+  markRange(
+    batch.tx,
+    id,
+    { first: number, last: sequence.size, revision: sequence.revision, time },
+    batch.token,
+  );
   return {
     ...sequence.revisions,
     element: {

@@ -22,12 +22,12 @@ export async function move(
   const shifted: ShiftedRange =
     from < to ? { first: from + 1, last: to, by: -1 } : { first: to, last: from - 1, by: 1 };
   const id = sequence.id!;
-  sequence.advance(true);
+  const time = sequence.advance(true);
   moveElement(batch.tx, id, { elementId: write.elementId, to, ...shifted });
   markRange(
     batch.tx,
     id,
-    { first: Math.min(from, to), last: Math.max(from, to), revision: sequence.revision },
+    { first: Math.min(from, to), last: Math.max(from, to), revision: sequence.revision, time },
     batch.token,
   );
   return { ...sequence.revisions, oldSequenceNumber: from, newSequenceNumber: to, shifted };

@@ -21,16 +21,16 @@ export async function remove(
     throw new TooManyRenumberedError('versions', versionNumber, batch.maxRenumber);
 
   const id = sequence.id!;
-  sequence.advance(true);
+  const time = sequence.advance(true);
   const { revision } = sequence;
   const shifted: ShiftedRange | null =
     behind === 0 ? null : { first: sequenceNumber + 1, last: sequence.size, by: -1 };
-  markVersions(batch.tx, id, { elementId, versionNumber, revision }, batch.token);
+  markVersions(batch.tx, id, { elementId, versionNumber, revision, time }, batch.token);
   deleteElement(batch.tx, id, elementId);
   sequence.size -= 1;
   if (shifted) {
     shiftElements(batch.tx, id, shifted);
-    markRange(batch.tx, id, { first: sequenceNumber, last: sequence.size, revision }, batch.token);
+    markRange(batch.tx, id, { first: sequenceNumber, last: sequence.size, revision, time }, batch.token);
   }
   return { ...sequence.revisions, oldSequenceNumber: sequenceNumber, shifted };
 }

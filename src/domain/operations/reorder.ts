@@ -28,7 +28,7 @@ export async function reorder(
   if (moved.length === 0) return { ...sequence.revisions, comment, moved };
 
   const id = sequence.id!;
-  sequence.advance(true);
+  const time = sequence.advance(true);
   renumberElements(
     batch.tx,
     id,
@@ -36,7 +36,13 @@ export async function reorder(
   );
   markDocuments(
     batch.tx,
-    moved.map(([elementId]) => [id, elementId, places.get(elementId)!.versionNumber, sequence.revision]),
+    moved.map(([elementId]) => [
+      id,
+      elementId,
+      places.get(elementId)!.versionNumber,
+      sequence.revision,
+      time,
+    ]),
     batch.token,
   );
   return { ...sequence.revisions, comment, moved };

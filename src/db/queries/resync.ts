@@ -1,0 +1,100 @@
+import type { ResyncRow } from '../entities/sync.ts';
+import type { WriteTransaction } from '../transaction.ts';
+import type { DocumentKey } from './sync.ts';
+
+/** What a resync is to send anew; null means all. */
+export interface ResyncScope {
+  readonly scope: string | null;
+  readonly elementType: string | null;
+}
+
+const IN_SCOPE = `sequence_id IN (SELECT id FROM sequence
+  WHERE (?1 IS NULL OR scope = ?1) AND (?2 IS NULL OR element_type = ?2))`;
+
+/** Begins a resync; returns how many documents there are to send. */
+export async function createResync(
+  tx: WriteTransaction,
+  { scope, elementType }: ResyncScope,
+  generation: number,
+  now: number,
+): Promise<number> {
+  const [row] = await tx.query<{ total: number }>(
+    `SELECT (SELECT count(*) FROM element WHERE ${IN_SCOPE}) + (SELECT count(*) FROM version WHERE ${IN_SCOPE})
+       AS total`,
+    [scope, elementType],
+  );
+  tx.execute(
+    `INSERT INTO resync (generation, scope, element_type, marked, total, create_time)
+     VALUES (json(?3)->>0, ?1, ?2, 0, json(?3)->>1, json(?3)->>2)`,
+    [scope, elementType, JSON.stringify([generation, row!.total, now])],
+  );
+  return row!.total;
+}
+
+const PAGE = `SELECT sequence_id AS "sequenceId", element_id AS "elementId", version_number AS "versionNumber" FROM (
+    SELECT * FROM (
+      SELECT sequence_id, element_id, version_number FROM element
+      WHERE ${IN_SCOPE} AND (sequence_id, element_id, version_number) > (json(?3)->>0, json(?3)->>1, json(?3)->>2)
+      ORDER BY 1, 2, 3 LIMIT ?4)
+    UNION ALL
+    SELECT * FROM (
+      SELECT sequence_id, element_id, version_number FROM version
+      WHERE ${IN_SCOPE} AND (sequence_id, element_id, version_number) > (json(?3)->>0, json(?3)->>1, json(?3)->>2)
+      ORDER BY 1, 2, 3 LIMIT ?4))
+  ORDER BY 1, 2, 3 LIMIT ?4`;
+
+const MARK = `INSERT INTO dirty_document (sequence_id, element_id, version_number, mark, since_revision,
+    wanted_revision, since_time, priority, attempts, next_try_time)
+  SELECT k.value->>0, k.value->>1, k.value->>2, ?2, s.revision, s.revision, json(?3)->>0, 1, 0, 0
+  FROM json_each(?1) k CROSS JOIN sequence s WHERE s.id = k.value->>0
+  ON CONFLICT (sequence_id, element_id, version_number) DO UPDATE SET mark = excluded.mark, attempts = 0,
+    next_try_time = 0, error = NULL`;
+
+/** Marks the next documents of a resync dirty, at low priority; returns how many, fewer than `limit` at its end. */
+export async function markNext(
+  tx: WriteTransaction,
+  resync: ResyncRow,
+  limit: number,
+  mark: string,
+  now: number,
+): Promise<number> {
+  const cursor = [resync.cursorSequenceId ?? 0, resync.cursorElementId ?? 0, resync.cursorVersionNumber ?? 0];
+  const page = await tx.query<DocumentKey>(PAGE, [
+    resync.scope,
+    resync.elementType,
+    JSON.stringify(cursor),
+    limit,
+  ]);
+  const last = page.at(-1);
+  if (last !== undefined)
+    tx.execute(MARK, [
+      JSON.stringify(page.map((key) => [key.sequenceId, key.elementId, key.versionNumber])),
+      mark,
+      JSON.stringify([now]),
+    ]);
+  tx.execute(
+    `UPDATE resync SET marked = marked + json(?1)->>1,
+       cursor_sequence_id = coalesce(json(?1)->>2, cursor_sequence_id),
+       cursor_element_id = coalesce(json(?1)->>3, cursor_element_id),
+       cursor_version_number = coalesce(json(?1)->>4, cursor_version_number), mark_finish_time = json(?1)->>5
+     WHERE generation = json(?1)->>0`,
+    [
+      JSON.stringify([
+        resync.generation,
+        page.length,
+        last?.sequenceId ?? null,
+        last?.elementId ?? null,
+        last?.versionNumber ?? null,
+        page.length < limit ? now : null,
+      ]),
+    ],
+  );
+  return page.length;
+}
+
+/** Notes that the index has acknowledged all of a resync. */
+export function finishResync(tx: WriteTransaction, generation: number, now: number): void {
+  tx.execute('UPDATE resync SET finish_time = json(?1)->>1 WHERE generation = json(?1)->>0', [
+    JSON.stringify([generation, now]),
+  ]);
+}

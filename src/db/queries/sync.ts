@@ -1,0 +1,314 @@
+import type { DataSource } from 'typeorm';
+import { PARKED } from '../entities/dirty-document.ts';
+import type { ElementType } from '../entities/sequence.ts';
+import type { ResyncRow, SyncTargetRow } from '../entities/sync.ts';
+import { sqliteError } from '../errors.ts';
+import type { WriteTransaction } from '../transaction.ts';
+
+/** The key of a document. */
+export interface DocumentKey {
+  readonly sequenceId: number;
+  readonly elementId: number;
+  readonly versionNumber: number;
+}
+
+/** A dirty document that is due. */
+export interface DueDocument extends DocumentKey {
+  readonly scope: string;
+  readonly elementType: ElementType;
+  /** The mark that it has now: acknowledged by this, or not at all. */
+  readonly mark: string;
+  readonly wantedRevision: number;
+  /** When the oldest change that is not acknowledged was made, microseconds since the epoch. */
+  readonly sinceTime: number;
+  readonly attempts: number;
+}
+
+/** What the database implies for a document. */
+export interface DocumentState {
+  /** Whether it is the latest version's; that of a replaced one is frozen. */
+  readonly isLatest: boolean;
+  readonly sequenceNumber: number;
+  readonly comment: string;
+  readonly content: string | null;
+  /** When the version was made, microseconds since the epoch. */
+  readonly createTime: number;
+}
+
+/** How far the index has followed. */
+export interface DirtyCounts {
+  readonly dirty: number;
+  readonly parked: number;
+  /** When the oldest change that is not acknowledged was made, parked documents apart; null where there is none. */
+  readonly oldestTime: number | null;
+}
+
+/** A parked document. */
+export interface ParkedDocument extends DocumentKey {
+  readonly scope: string;
+  readonly elementType: ElementType;
+  readonly attempts: number;
+  readonly error: string | null;
+}
+
+// A replaced version's document waits while the latest one's is dirty: the new one goes first, so that the index
+// may show two latest versions for a moment, but never none.
+const DUE = `SELECT d.sequence_id AS "sequenceId", d.element_id AS "elementId", d.version_number AS "versionNumber",
+    s.scope, s.element_type AS "elementType", d.mark, d.wanted_revision AS "wantedRevision",
+    d.since_time AS "sinceTime", d.attempts
+  FROM dirty_document d CROSS JOIN sequence s
+    LEFT JOIN element e ON e.sequence_id = d.sequence_id AND e.element_id = d.element_id
+    LEFT JOIN dirty_document n ON n.sequence_id = d.sequence_id AND n.element_id = d.element_id
+      AND n.version_number = e.version_number AND d.version_number < e.version_number
+  WHERE d.priority = ?1 AND d.next_try_time <= ?2 AND s.id = d.sequence_id AND n.version_number IS NULL
+  ORDER BY d.next_try_time LIMIT ?3`;
+
+const LOAD = `WITH k AS MATERIALIZED (
+    SELECT key AS i, value->>0 AS sequence_id, value->>1 AS element_id, value->>2 AS version_number
+    FROM json_each(?1)),
+  measured AS (
+    SELECT k.*, e.version_number AS latest, v.version_number AS replaced,
+      octet_length(coalesce(CASE WHEN v.version_number IS NULL THEN e.content ELSE v.content END, '')) + 512 AS bytes
+    FROM k LEFT JOIN element e ON e.sequence_id = k.sequence_id AND e.element_id = k.element_id
+      LEFT JOIN version v ON v.sequence_id = k.sequence_id AND v.element_id = k.element_id
+        AND v.version_number = k.version_number),
+  page AS (SELECT *, sum(bytes) OVER (ORDER BY i) AS total FROM measured)
+  SELECT page.i AS "index", page.latest, page.replaced,
+    coalesce(v.sequence_number, e.sequence_number) AS "sequenceNumber", coalesce(v.comment, e.comment) AS comment,
+    CASE WHEN v.version_number IS NULL THEN e.content ELSE v.content END AS content,
+    coalesce(v.create_time, e.update_time) AS "createTime", page.version_number AS "versionNumber"
+  FROM page LEFT JOIN element e ON e.sequence_id = page.sequence_id AND e.element_id = page.element_id
+    LEFT JOIN version v ON v.sequence_id = page.sequence_id AND v.element_id = page.element_id
+      AND v.version_number = page.version_number
+  WHERE page.total <= ?2 OR page.total = page.bytes
+  ORDER BY page.i`;
+
+const COUNTS = `SELECT count(*) AS dirty, coalesce(sum(next_try_time = ${PARKED}), 0) AS parked,
+    min(CASE WHEN next_try_time < ${PARKED} THEN since_time END) AS "oldestTime"
+  FROM dirty_document`;
+
+const PENDING = `SELECT d.element_id AS "elementId", d.version_number AS "versionNumber",
+    d.next_try_time = ${PARKED} AS parked
+  FROM sequence s CROSS JOIN dirty_document d
+  WHERE s.scope = ?1 AND s.element_type = ?2 AND d.sequence_id = s.id AND d.since_revision <= ?3
+  ORDER BY parked DESC LIMIT 1`;
+
+const LIST_PARKED = `SELECT d.sequence_id AS "sequenceId", d.element_id AS "elementId",
+    d.version_number AS "versionNumber", s.scope, s.element_type AS "elementType", d.attempts, d.error
+  FROM dirty_document d CROSS JOIN sequence s
+  WHERE d.next_try_time = ${PARKED} AND s.id = d.sequence_id
+    AND (d.sequence_id, d.element_id, d.version_number) > (?1, ?2, ?3)
+  ORDER BY d.sequence_id, d.element_id, d.version_number LIMIT ?4`;
+
+/** What is read of the dirty documents, on a connection that only reads. All throw DatabaseError. */
+export class SyncReads {
+  readonly #source: DataSource;
+
+  constructor(source: DataSource) {
+    this.#source = source;
+  }
+
+  /** Up to `limit` documents of a priority that are due at `now` (microseconds), the longest due first. */
+  due(priority: number, now: number, limit: number): Promise<DueDocument[]> {
+    return this.#query(DUE, [priority, now, limit]);
+  }
+
+  /** When the next document becomes due, microseconds since the epoch; undefined where none will by itself. */
+  async nextDueTime(): Promise<number | undefined> {
+    const [row] = await this.#query<{ next: number | null }>(
+      `SELECT min(next_try_time) AS next FROM dirty_document WHERE next_try_time < ${PARKED}`,
+      [],
+    );
+    return row?.next ?? undefined;
+  }
+
+  /**
+   * What the database implies for documents now: null for one that is not to be in the index. Ends early at
+   * `maxBytes` of content, with at least one; the answer's length tells where.
+   */
+  async load(keys: readonly DocumentKey[], maxBytes: number): Promise<(DocumentState | null)[]> {
+    const rows = await this.#query<
+      DocumentState & { latest: number | null; replaced: number | null; versionNumber: number }
+    >(LOAD, [
+      JSON.stringify(keys.map((key) => [key.sequenceId, key.elementId, key.versionNumber])),
+      maxBytes,
+    ]);
+    return rows.map(({ latest, replaced, versionNumber, ...state }) => {
+      if (latest === null || (replaced === null && latest !== versionNumber)) return null;
+      return {
+        isLatest: replaced === null,
+        sequenceNumber: state.sequenceNumber,
+        comment: state.comment,
+        content: state.content,
+        createTime: state.createTime,
+      };
+    });
+  }
+
+  async counts(): Promise<DirtyCounts> {
+    const [row] = await this.#query<DirtyCounts>(COUNTS, []);
+    return row!;
+  }
+
+  /** A document that the index must still acknowledge before it has followed a sequence up to a revision. */
+  async pending(
+    scope: string,
+    elementType: ElementType,
+    revision: number,
+  ): Promise<{ elementId: number; versionNumber: number; parked: boolean } | undefined> {
+    const [row] = await this.#query<{ elementId: number; versionNumber: number; parked: number }>(PENDING, [
+      scope,
+      elementType,
+      revision,
+    ]);
+    return row && { ...row, parked: row.parked === 1 };
+  }
+
+  /** Parked documents behind a key. */
+  parked(after: DocumentKey, limit: number): Promise<ParkedDocument[]> {
+    return this.#query(LIST_PARKED, [after.sequenceId, after.elementId, after.versionNumber, limit]);
+  }
+
+  /** What the documents were last sent to; undefined where nothing was. */
+  async target(): Promise<SyncTargetRow | undefined> {
+    const [row] = await this.#query<SyncTargetRow>(
+      'SELECT id, identity, generation, sending FROM sync_target',
+      [],
+    );
+    return row;
+  }
+
+  /** The oldest resync that has not finished. */
+  async resync(): Promise<ResyncRow | undefined> {
+    const [row] = await this.#query<ResyncRow>(
+      `SELECT generation, scope, element_type AS "elementType", cursor_sequence_id AS "cursorSequenceId",
+         cursor_element_id AS "cursorElementId", cursor_version_number AS "cursorVersionNumber", marked, total,
+         create_time AS "createTime", mark_finish_time AS "markFinishTime", finish_time AS "finishTime"
+       FROM resync WHERE finish_time IS NULL ORDER BY generation LIMIT 1`,
+      [],
+    );
+    return row;
+  }
+
+  /** How many documents the index is to hold in a scope. */
+  async expected(): Promise<number> {
+    const [row] = await this.#query<{ n: number }>(
+      'SELECT (SELECT count(*) FROM element) + (SELECT count(*) FROM version) AS n',
+      [],
+    );
+    return row!.n;
+  }
+
+  /** How many documents of low priority are dirty, counted up to `limit`. */
+  async backlog(limit: number): Promise<number> {
+    const [row] = await this.#query<{ n: number }>(
+      'SELECT count(*) AS n FROM (SELECT 1 FROM dirty_document WHERE priority = 1 LIMIT ?1)',
+      [limit],
+    );
+    return row!.n;
+  }
+
+  /** How many documents of a scope are dirty since `before` (microseconds) or longer, parked ones apart. */
+  async dirtyBefore(scope: string | null, elementType: string | null, before: number): Promise<number> {
+    const [row] = await this.#query<{ n: number }>(
+      `SELECT count(*) AS n FROM dirty_document d CROSS JOIN sequence s
+       WHERE s.id = d.sequence_id AND d.next_try_time < ${PARKED} AND d.since_time <= ?3
+         AND (?1 IS NULL OR s.scope = ?1) AND (?2 IS NULL OR s.element_type = ?2)`,
+      [scope, elementType, before],
+    );
+    return row!.n;
+  }
+
+  async #query<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
+    try {
+      return await this.#source.query<Row[]>(sql, parameters);
+    } catch (error) {
+      throw sqliteError(error);
+    }
+  }
+}
+
+const keyOf = (key: DocumentKey) => [key.sequenceId, key.elementId, key.versionNumber];
+
+const KEYS = `SELECT value->>0 AS sequence_id, value->>1 AS element_id, value->>2 AS version_number, value->>3 AS a,
+  value->>4 AS b, value->>5 AS c, value->>6 AS d FROM json_each(?1)`;
+const SAME = `dirty_document.sequence_id = k.sequence_id AND dirty_document.element_id = k.element_id
+  AND dirty_document.version_number = k.version_number`;
+
+/** Clears documents that the index has acknowledged; one that changed meanwhile stays, since its newer revision. */
+export function acknowledge(
+  tx: WriteTransaction,
+  documents: readonly Pick<DueDocument, keyof DocumentKey | 'mark' | 'wantedRevision'>[],
+  now: number,
+): void {
+  if (documents.length === 0) return;
+  const json = JSON.stringify(documents.map((d) => [...keyOf(d), d.mark, d.wantedRevision + 1, now]));
+  tx.execute(
+    `WITH k AS MATERIALIZED (${KEYS}) DELETE FROM dirty_document WHERE
+       (sequence_id, element_id, version_number, mark) IN (SELECT sequence_id, element_id, version_number, a FROM k)`,
+    [json],
+  );
+  tx.execute(
+    `WITH k AS MATERIALIZED (${KEYS}) UPDATE dirty_document SET since_revision = k.b, since_time = k.c
+     FROM k WHERE ${SAME}`,
+    [json],
+  );
+}
+
+/** Makes documents due at another time, with the attempts and the error that led to it. */
+export function postpone(
+  tx: WriteTransaction,
+  documents: readonly (DocumentKey & {
+    mark: string;
+    nextTryTime: number;
+    attempts: number;
+    error: string | null;
+  })[],
+): void {
+  if (documents.length === 0) return;
+  tx.execute(
+    `WITH k AS MATERIALIZED (${KEYS})
+     UPDATE dirty_document SET next_try_time = k.b, attempts = k.c, error = k.d
+     FROM k WHERE ${SAME} AND dirty_document.mark = k.a`,
+    [JSON.stringify(documents.map((d) => [...keyOf(d), d.mark, d.nextTryTime, d.attempts, d.error]))],
+  );
+}
+
+/** A document by its scope and type, where its sequence's id is not known. */
+export type NamedDocument = readonly [
+  scope: string,
+  elementType: ElementType,
+  elementId: number,
+  versionNumber: number,
+];
+
+/** Makes parked documents due: the given ones, or all. Returns how many were parked. */
+export async function unpark(
+  tx: WriteTransaction,
+  documents: readonly NamedDocument[] | 'all',
+): Promise<number> {
+  const reset = `next_try_time = 0, attempts = 0`;
+  const rows =
+    documents === 'all'
+      ? await tx.query(
+          `WITH one AS (SELECT 1) UPDATE dirty_document SET ${reset} WHERE next_try_time = ${PARKED} RETURNING 1`,
+        )
+      : await tx.query(
+          `WITH k AS MATERIALIZED (
+             SELECT s.id AS sequence_id, value->>2 AS element_id, value->>3 AS version_number
+             FROM json_each(?1) CROSS JOIN sequence s
+             WHERE s.scope = value->>0 AND s.element_type = value->>1)
+           UPDATE dirty_document SET ${reset} FROM k WHERE ${SAME} AND next_try_time = ${PARKED} RETURNING 1`,
+          [JSON.stringify(documents)],
+        );
+  return rows.length;
+}
+
+/** Notes what the documents are sent to, and whether a process is sending. */
+export function saveTarget(tx: WriteTransaction, target: Omit<SyncTargetRow, 'id'>): void {
+  tx.execute(
+    `INSERT INTO sync_target (id, identity, generation, sending) VALUES (1, ?1, ?2, ?3)
+     ON CONFLICT (id) DO UPDATE SET identity = ?1, generation = ?2, sending = ?3`,
+    [target.identity, target.generation, target.sending],
+  );
+}

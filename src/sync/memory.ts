@@ -1,0 +1,82 @@
+/** How waits grow; milliseconds. */
+interface Waits {
+  readonly limits: { readonly minWaitMs: number; readonly maxWaitMs: number };
+  readonly random: () => number;
+}
+
+interface Trouble {
+  failures: number;
+  /** How many documents had passed when it last failed. */
+  passedAt: number;
+  /** Until when something that was sent may still be applied, milliseconds since the epoch. */
+  unsettledUntil: number;
+}
+
+/**
+ * What a sender remembers of documents in trouble. It holds one entry a document that failed and has not passed
+ * since, so it never outgrows the dirty set. It may be lost: what it protects from, a start after a crash is
+ * protected from as a whole.
+ */
+export class Memory {
+  readonly #troubles = new Map<string, Trouble>();
+  #passed = 0;
+  #distrustedUntil = 0;
+
+  /** Every document may have been sent by someone whose request is still on its way. */
+  distrustAllUntil(time: number): void {
+    this.#distrustedUntil = time;
+  }
+
+  /** A request for this document ended without an answer, and may be applied until then. */
+  distrust(id: string, time: number): void {
+    const trouble = this.#trouble(id);
+    trouble.unsettledUntil = Math.max(trouble.unsettledUntil, time);
+  }
+
+  /** Whether something that was sent may still be applied. */
+  unsettled(now: number): boolean {
+    if (this.#distrustedUntil > now) return true;
+    return [...this.#troubles.values()].some(({ unsettledUntil }) => unsettledUntil > now);
+  }
+
+  /** Notes a failure; returns how long to leave the document alone. */
+  fail(id: string, { limits, random }: Waits): number {
+    const trouble = this.#trouble(id);
+    trouble.failures += 1;
+    trouble.passedAt = this.#passed;
+    return random() * Math.min(limits.maxWaitMs, limits.minWaitMs * 2 ** Math.min(trouble.failures, 20));
+  }
+
+  /**
+   * Whether a refusal counts as an attempt: always where it is certain; else only where another document has
+   * passed since this one failed last, which shows that the index works.
+   */
+  counts(id: string, certain: boolean): boolean {
+    if (certain) return true;
+    const trouble = this.#troubles.get(id);
+    return trouble !== undefined && trouble.failures > 0 && this.#passed > trouble.passedAt;
+  }
+
+  /** Notes an acknowledgement; returns when the document is to be sent once more, undefined where it is not. */
+  pass(id: string, now: number): number | undefined {
+    this.#passed += 1;
+    const trouble = this.#troubles.get(id);
+    if (trouble !== undefined) trouble.failures = 0;
+    const until = Math.max(this.#distrustedUntil, trouble?.unsettledUntil ?? 0);
+    return until > now ? until : undefined;
+  }
+
+  /** The document is clean. */
+  forget(id: string): void {
+    this.#troubles.delete(id);
+  }
+
+  #trouble(id: string): Trouble {
+    let trouble = this.#troubles.get(id);
+    if (trouble === undefined) {
+      trouble = { failures: 0, passedAt: this.#passed, unsettledUntil: 0 };
+      this.#troubles.set(id, trouble);
+    }
+    return trouble;
+  }
+}

@@ -1,0 +1,366 @@
+import { randomBytes } from 'node:crypto';
+import { createResync, finishResync, markNext } from '../db/queries/resync.ts';
+import { type NamedDocument, type SyncReads, saveTarget, unpark } from '../db/queries/sync.ts';
+import {
+  DocumentParkedError,
+  DrainingError,
+  InvalidFieldError,
+  SyncDisabledError,
+} from '../domain/errors.ts';
+import type { ElementType, SequenceKey } from '../domain/model.ts';
+import { decodePageToken, encodePageToken } from '../domain/page-token.ts';
+import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, PAGE_TOKEN_RULE } from '../domain/reader.ts';
+import type { ParkedDocumentView, ResyncProgress, SyncControl, SyncStatus } from '../domain/sync-control.ts';
+import type { Writer } from '../domain/writer.ts';
+import type { Logger } from '../log.ts';
+import type { SyncMetrics } from '../metrics.ts';
+import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts';
+import { Dispatcher, type DispatcherLimits } from './dispatcher.ts';
+import { documentId, parseDocumentId } from './document.ts';
+import { OutageError, type Target } from './target.ts';
+import { Wakeable } from './wakeable.ts';
+
+/** What the following of the index is made of. */
+export interface SyncOptions {
+  readonly reads: SyncReads;
+  readonly writer: Writer;
+  /** Undefined where no index is configured, or this replica only serves RPCs. */
+  readonly target: Target | undefined;
+  readonly limits: DispatcherLimits;
+  readonly breaker: BreakerOptions;
+  readonly metrics: SyncMetrics;
+  readonly logger: Logger;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  readonly serviceName: string;
+}
+
+/** Marks are looked for this often where nothing wakes the loop. */
+const POLL_MS = 5_000;
+/** Documents that a resync marks in one transaction, and how few of them may be left before it marks more. */
+const RESYNC_CHUNK = 5_000;
+const COUNTS_AGE_MS = 2_000;
+const COMPARE_EVERY_MS = 60_000;
+const STOP_GRACE_MS = 2_000;
+
+/**
+ * Keeps the search index true: a loop that sends what is dirty, a job that marks a resync, and what operators see
+ * of both. Not a log of events but a set of dirty documents: order and repetition do not matter, and the set never
+ * outgrows the data.
+ */
+export class Sync implements SyncControl {
+  readonly #options: SyncOptions;
+  readonly #breaker: Breaker | undefined;
+  readonly #dispatcher: Dispatcher | undefined;
+  /** Ends WaitForSync. */
+  readonly #draining = new AbortController();
+  /** Ends the loop after its round. */
+  readonly #stopping = new AbortController();
+  /** Ends the calls of that round, after a grace. */
+  readonly #cutOff = new AbortController();
+  readonly #transition = new Wakeable();
+  readonly #wake = new Wakeable();
+  /** Woken whenever documents have been cleared: WaitForSync looks again. */
+  readonly #cleared = new Wakeable();
+  #loop: Promise<void> | undefined;
+  #prepared = false;
+  #accepted = false;
+  #notice = '';
+  #counts: { readonly at: number; readonly value: ReturnType<SyncReads['counts']> } | undefined;
+  #comparedAt = 0;
+
+  constructor(options: SyncOptions) {
+    this.#options = options;
+    const { target, metrics } = options;
+    if (target === undefined) return;
+    this.#breaker = new Breaker(options.breaker, (state) => {
+      metrics.breakerTransitions.inc({ state });
+      this.#showBreaker(state);
+      this.#transition.wake();
+    });
+    this.#showBreaker('closed');
+    this.#dispatcher = new Dispatcher({ ...options, target, breaker: this.#breaker });
+  }
+
+  /** Starts to send. */
+  start(): void {
+    const { target, logger } = this.#options;
+    if (target === undefined) {
+      logger.info('sync disabled');
+      return;
+    }
+    logger.info({ target: target.identity }, 'sync enabled');
+    this.#loop ??= this.#run();
+  }
+
+  /** Looks for dirty documents at once; a commit calls it. */
+  wake(): void {
+    this.#wake.wake();
+  }
+
+  /** Ends every WaitForSync, now and to come, with DRAINING; sending goes on. */
+  drain(): void {
+    this.#draining.abort(new DrainingError());
+  }
+
+  /** Lets what is being sent end for two seconds, cuts it off then, and resolves when nothing runs. */
+  async stop(): Promise<void> {
+    this.drain();
+    this.#stopping.abort();
+    const grace = setTimeout(() => this.#cutOff.abort(), STOP_GRACE_MS);
+    await this.#loop;
+    clearTimeout(grace);
+    this.#breaker?.close();
+    await this.#options.target?.close();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        const waitMs = await this.#step(signal);
+        if (waitMs > 0) await this.#wake.wait(waitMs, signal);
+      } catch (error) {
+        if (signal.aborted) break;
+        if (error instanceof OutageError && error.collectionMissing) this.#prepared = false;
+        else this.#options.logger.error({ err: error }, 'sync failed');
+        this.#dispatcher!.failed(error);
+        // Commits go on meanwhile: they must not shorten the wait.
+        await new Wakeable().wait(Math.max(50, this.#dispatcher!.waitMs()), signal);
+      }
+    }
+    // Where something may still be applied, the next start has to know.
+    if (this.#accepted && !this.#dispatcher!.unsettled)
+      await this.#saveTarget(0).catch((error) =>
+        this.#options.logger.error({ err: error }, 'sync did not stop cleanly'),
+      );
+  }
+
+  /** One round of the loop; returns how long to wait before the next. */
+  async #step(signal: AbortSignal): Promise<number> {
+    const dispatcher = this.#dispatcher!;
+    if (this.#breaker!.state === 'open') {
+      await this.#transition.wait(POLL_MS, signal);
+      return 0;
+    }
+    if (!this.#accepted && !(await this.#accept())) return POLL_MS;
+    if (!this.#prepared) await this.#prepare(signal);
+    const marked = await this.#markResync(signal);
+    const cycle = await dispatcher.cycle(signal, this.#cutOff.signal);
+    this.#cleared.wake();
+    await this.#compare(signal);
+    if (cycle === 'progress') return 0;
+    if (cycle === 'failed') {
+      await new Wakeable().wait(Math.max(50, dispatcher.waitMs()), signal);
+      return 0;
+    }
+    if (marked) return 0;
+    return await this.#idleMs();
+  }
+
+  async #idleMs(): Promise<number> {
+    const next = await this.#options.reads.nextDueTime();
+    if (next === undefined) return POLL_MS;
+    return Math.min(POLL_MS, Math.max(50, next / 1000 - this.#options.now()));
+  }
+
+  /** Whether the documents of this database go to this target: they were sent to it, or to none before. */
+  async #accept(): Promise<boolean> {
+    const { reads, target, logger, now, limits } = this.#options;
+    const row = await reads.target();
+    if (row !== undefined && row.identity !== target!.identity) {
+      const notice = `the documents were last sent to ${row.identity}; run "cli resync" to send them to ${target!.identity}`;
+      if (this.#notice !== notice) logger.warn(notice);
+      this.#notice = notice;
+      return false;
+    }
+    this.#notice = '';
+    if (row?.sending === 1) this.#dispatcher!.distrustUntil(now() + limits.settleMs);
+    this.#dispatcher!.generation = row?.generation ?? 1;
+    this.#accepted = true;
+    await this.#saveTarget(1);
+    return true;
+  }
+
+  async #saveTarget(sending: 0 | 1): Promise<void> {
+    const { writer, target } = this.#options;
+    await writer.join(async (tx) => {
+      saveTarget(tx, { identity: target!.identity, generation: this.#dispatcher!.generation, sending });
+    });
+  }
+
+  /** Creates the collection where it is missing; a new one is empty, so everything is sent anew. */
+  async #prepare(signal: AbortSignal): Promise<void> {
+    const { target, limits, logger } = this.#options;
+    const bounded = AbortSignal.any([signal, AbortSignal.timeout(limits.callTimeoutMs)]);
+    const outcome = await target!.prepare(bounded);
+    if (outcome === 'created') {
+      logger.info({ target: target!.identity }, 'collection created');
+      await this.#beginResync(null, null);
+    }
+    this.#prepared = true;
+  }
+
+  /** Marks the next chunk of the running resync, or ends it; whether there was something to do. */
+  async #markResync(signal: AbortSignal): Promise<boolean> {
+    const { reads, writer, now, target, limits, logger, metrics } = this.#options;
+    const resync = await reads.resync();
+    if (resync === undefined) {
+      metrics.resyncProgress.set(1);
+      return false;
+    }
+    const backlog = await reads.backlog(RESYNC_CHUNK);
+    metrics.resyncProgress.set(resync.total === 0 ? 1 : Math.max(0, resync.marked - backlog) / resync.total);
+    if (resync.markFinishTime === null) {
+      if (backlog >= RESYNC_CHUNK) return false;
+      const mark = randomBytes(8).toString('base64url');
+      await writer.join((tx) => markNext(tx, resync, RESYNC_CHUNK, mark, now() * 1000));
+      return true;
+    }
+    if (backlog > 0 || (await reads.dirtyBefore(resync.scope, resync.elementType, resync.markFinishTime)) > 0)
+      return false;
+    const bounded = AbortSignal.any([signal, AbortSignal.timeout(limits.callTimeoutMs)]);
+    await target!.deleteOlder(resync, resync.generation, bounded);
+    await writer.join(async (tx) => finishResync(tx, resync.generation, now() * 1000));
+    logger.info({ generation: resync.generation, documents: resync.marked }, 'resync finished');
+    return true;
+  }
+
+  /** Measures what the index holds against what the database implies, now and then. */
+  async #compare(signal: AbortSignal): Promise<void> {
+    const { now, reads, target, metrics, limits } = this.#options;
+    if (now() - this.#comparedAt < COMPARE_EVERY_MS) return;
+    this.#comparedAt = now();
+    metrics.expectedDocuments.set(await reads.expected());
+    const bounded = AbortSignal.any([signal, AbortSignal.timeout(limits.callTimeoutMs)]);
+    const count = await target!.count(bounded).catch(() => undefined);
+    if (count !== undefined) metrics.indexDocuments.set(count);
+  }
+
+  /** Sets the gauges that are counted; called when metrics are read. */
+  async measure(): Promise<void> {
+    const { metrics, now } = this.#options;
+    const { dirty, parked, oldestTime } = await this.#count();
+    metrics.dirty.set(dirty);
+    metrics.parked.set(parked);
+    metrics.oldestAge.set(oldestTime === null ? 0 : Math.max(0, now() - oldestTime / 1000) / 1000);
+  }
+
+  /** The counts, a few seconds old at most: they look at every dirty document. */
+  #count(): ReturnType<SyncReads['counts']> {
+    const now = performance.now();
+    if (this.#counts === undefined || now - this.#counts.at > COUNTS_AGE_MS)
+      this.#counts = { at: now, value: this.#options.reads.counts() };
+    return this.#counts.value;
+  }
+
+  #showBreaker(state: BreakerState): void {
+    for (const each of ['closed', 'open', 'half_open'] as const)
+      this.#options.metrics.breakerState.set({ state: each }, each === state ? 1 : 0);
+  }
+
+  async status(): Promise<SyncStatus> {
+    const { reads, target, now } = this.#options;
+    const { dirty, parked, oldestTime } = await this.#count();
+    return {
+      enabled: target !== undefined,
+      target: target?.identity ?? '',
+      dirty,
+      parked,
+      oldestAgeSeconds: oldestTime === null ? 0 : Math.max(0, now() - oldestTime / 1000) / 1000,
+      breakerState: this.#breaker?.state ?? '',
+      lastError: this.#notice || (this.#dispatcher?.lastError ?? ''),
+      resync: await this.#progress(reads),
+    };
+  }
+
+  async #progress(reads: SyncReads): Promise<ResyncProgress | undefined> {
+    const resync = await reads.resync();
+    if (resync === undefined) return undefined;
+    const { generation, marked, total } = resync;
+    return { generation, marked, total, remaining: await reads.backlog(Number.MAX_SAFE_INTEGER) };
+  }
+
+  async listParked(
+    pageSize: number,
+    pageToken: string,
+  ): Promise<{ documents: ParkedDocumentView[]; nextPageToken: string }> {
+    const limit = Math.min(pageSize === 0 ? DEFAULT_PAGE_SIZE : pageSize, MAX_PAGE_SIZE);
+    const query = ['ListParked'];
+    const cursor = pageToken === '' ? [0, 0, 0] : decodePageToken(query, pageToken, 3);
+    if (cursor === undefined)
+      throw new InvalidFieldError([{ field: 'page_token', description: PAGE_TOKEN_RULE }]);
+    const [sequenceId, elementId, versionNumber] = cursor as [number, number, number];
+    const rows = await this.#options.reads.parked({ sequenceId, elementId, versionNumber }, limit + 1);
+    const page = rows.slice(0, limit);
+    const last = page.at(-1);
+    return {
+      documents: page.map((row) => ({
+        documentId: documentId(row),
+        attempts: row.attempts,
+        error: row.error ?? '',
+      })),
+      nextPageToken:
+        rows.length > limit && last
+          ? encodePageToken(query, [last.sequenceId, last.elementId, last.versionNumber])
+          : '',
+    };
+  }
+
+  async retryParked(documentIds: readonly string[] | 'all'): Promise<number> {
+    const { writer } = this.#options;
+    const documents =
+      documentIds === 'all'
+        ? documentIds
+        : documentIds
+            .map(parseDocumentId)
+            .filter((name) => name !== undefined)
+            .map(
+              ({ scope, elementType, elementId, versionNumber }): NamedDocument => [
+                scope,
+                elementType,
+                elementId,
+                versionNumber,
+              ],
+            );
+    const retried = await writer.join((tx) => unpark(tx, documents));
+    this.wake();
+    return retried;
+  }
+
+  async resync(scope: string | undefined, elementType: ElementType | undefined): Promise<number> {
+    if (this.#options.target === undefined) throw new SyncDisabledError();
+    const generation = await this.#beginResync(scope ?? null, elementType ?? null);
+    this.#notice = '';
+    this.#accepted = true;
+    this.wake();
+    return generation;
+  }
+
+  /** Notes a new generation and the target it is sent to, in one transaction. */
+  async #beginResync(scope: string | null, elementType: string | null): Promise<number> {
+    const { reads, writer, target, now } = this.#options;
+    const generation = ((await reads.target())?.generation ?? 1) + 1;
+    await writer.join(async (tx) => {
+      await createResync(tx, { scope, elementType }, generation, now() * 1000);
+      saveTarget(tx, { identity: target!.identity, generation, sending: 1 });
+    });
+    this.#dispatcher!.generation = generation;
+    return generation;
+  }
+
+  async waitForSync(sequence: SequenceKey, revision: number, signal: AbortSignal): Promise<void> {
+    const { reads, target } = this.#options;
+    if (target === undefined) throw new SyncDisabledError();
+    const either = AbortSignal.any([signal, this.#draining.signal]);
+    for (;;) {
+      either.throwIfAborted();
+      const pending = await reads.pending(sequence.scope, sequence.elementType, revision);
+      if (pending === undefined) return;
+      if (pending.parked) throw new DocumentParkedError(documentId({ ...sequence, ...pending }));
+      await this.#cleared.wait(1_000, either);
+    }
+  }
+}

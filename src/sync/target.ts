@@ -1,0 +1,80 @@
+import type { IndexDocument } from './document.ts';
+
+/** What is to be done to one document of the index. */
+export type Operation =
+  | {
+      readonly kind: 'put';
+      readonly id: string;
+      readonly document: IndexDocument;
+      /** Whether the index has never acknowledged it. Only a hint: what was sent without an answer may be there. */
+      readonly isNew: boolean;
+    }
+  | { readonly kind: 'delete'; readonly id: string };
+
+/** What the index said of one document. */
+export type Verdict =
+  | { readonly kind: 'acknowledged' }
+  | {
+      readonly kind: 'refused';
+      readonly error: string;
+      /** Whether the refusal is surely of this document itself; else it counts only if another passes meanwhile. */
+      readonly certain: boolean;
+    };
+
+/** The index did not do what it was asked, for a reason that is not a document's. No attempt is used up. */
+export class OutageError extends Error {
+  override readonly name = 'OutageError';
+  /** Whether the request may have been, or may still be, applied: it ended without an answer. */
+  readonly unanswered: boolean;
+  /** Whether the collection is missing. */
+  readonly collectionMissing: boolean;
+  /** When the index asked to be left alone until; milliseconds from now. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    message: string,
+    options: {
+      unanswered: boolean;
+      collectionMissing?: boolean;
+      retryAfterMs?: number | undefined;
+      cause?: unknown;
+    },
+  ) {
+    super(message, { cause: options.cause });
+    this.unanswered = options.unanswered;
+    this.collectionMissing = options.collectionMissing ?? false;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** Where documents are sent. Every call settles soon after its signal is aborted. */
+export interface Target {
+  /** What and where it is, without credentials; kept in the database. */
+  readonly identity: string;
+  /** Operations in one call, and calls at a time; may change from call to call. */
+  readonly batchSize: number;
+  readonly concurrency: number;
+  /** Creates the collection where it is missing. Throws OutageError, or an Error where it has another schema. */
+  prepare(signal: AbortSignal): Promise<'created' | 'existing'>;
+  /** One verdict an operation, in their order. Throws OutageError where there is none. */
+  send(operations: readonly Operation[], signal: AbortSignal): Promise<Verdict[]>;
+  /** How many documents the index holds; undefined where the target cannot tell. */
+  count(signal: AbortSignal): Promise<number | undefined>;
+  /** Deletes what older generations left in a scope, where the target can. */
+  deleteOlder(
+    scope: { scope: string | null; elementType: string | null },
+    generation: number,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Drops the collection. */
+  drop(signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The milliseconds that a Retry-After header asks for; undefined where there is none that can be read. */
+export function retryAfterMs(header: string | undefined, now: number): number | undefined {
+  if (header === undefined) return undefined;
+  if (/^\d{1,6}$/.test(header)) return Number(header) * 1000;
+  const date = Date.parse(header);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}

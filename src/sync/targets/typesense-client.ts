@@ -1,0 +1,153 @@
+import { Agent, request } from 'undici';
+import { COLLECTION_FIELDS } from '../document.ts';
+import { type Operation, OutageError, retryAfterMs, type Target, type Verdict } from '../target.ts';
+import { ApiKey, type ApiKeyOptions } from './api-key.ts';
+
+/** How to reach the Typesense Client service. */
+export interface TypesenseClientOptions extends Omit<ApiKeyOptions, 'dispatcher'> {
+  readonly url: string;
+  readonly collection: string;
+  /** Calls at a time. */
+  readonly concurrency: number;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly detail: string;
+  readonly retryAfterMs: number | undefined;
+}
+
+const MAX_DETAIL_LENGTH = 4_096;
+const MISSING = /Could not find a document with id/i;
+const EXISTS = /already exists/i;
+
+/**
+ * The Typesense Client service: one document a call, over kept-alive connections. It answers 500 for everything
+ * that goes wrong, so its refusals are of a document only for all we know.
+ */
+export class TypesenseClientTarget implements Target {
+  readonly identity: string;
+  readonly batchSize = 1;
+  readonly concurrency: number;
+  readonly #options: TypesenseClientOptions;
+  readonly #dispatcher: Agent;
+  readonly #key: ApiKey;
+
+  constructor(options: TypesenseClientOptions) {
+    this.#options = options;
+    this.concurrency = options.concurrency;
+    this.identity = `typesense-client ${new URL(options.url).origin}/${options.collection}`;
+    this.#dispatcher = new Agent({ connections: options.concurrency, pipelining: 1 });
+    this.#key = new ApiKey({ ...options, dispatcher: this.#dispatcher });
+  }
+
+  async prepare(signal: AbortSignal): Promise<'created' | 'existing'> {
+    const answer = await this.#post(
+      '/collections',
+      { name: this.#options.collection, fields: COLLECTION_FIELDS },
+      signal,
+    );
+    if (answer.status < 300) return 'created';
+    if (answer.status === 409 || EXISTS.test(answer.detail)) return 'existing';
+    throw outage(answer);
+  }
+
+  async send(operations: readonly Operation[], signal: AbortSignal): Promise<Verdict[]> {
+    return await Promise.all(operations.map((operation) => this.#sendOne(operation, signal)));
+  }
+
+  async #sendOne(operation: Operation, signal: AbortSignal): Promise<Verdict> {
+    if (operation.kind === 'delete') {
+      const answer = await this.#sync('delete', { id: operation.id }, signal);
+      return MISSING.test(answer.detail) ? { kind: 'acknowledged' } : verdictOf(answer);
+    }
+    const first = operation.isNew ? 'create' : 'update';
+    const answer = await this.#sync(first, operation.document, signal);
+    const other =
+      first === 'create' && EXISTS.test(answer.detail)
+        ? 'update'
+        : first === 'update' && MISSING.test(answer.detail)
+          ? 'create'
+          : undefined;
+    return verdictOf(other === undefined ? answer : await this.#sync(other, operation.document, signal));
+  }
+
+  #sync(operation: string, document: unknown, signal: AbortSignal): Promise<Answer> {
+    return this.#post(
+      '/documents/sync',
+      { operation, collection_name: this.#options.collection, document },
+      signal,
+    );
+  }
+
+  async count(): Promise<undefined> {
+    return undefined;
+  }
+
+  /** The service cannot delete by filter: what is left of removed elements was deleted one by one. */
+  async deleteOlder(): Promise<void> {}
+
+  async drop(): Promise<void> {
+    throw new Error('the Typesense Client service cannot drop a collection; drop it in Typesense');
+  }
+
+  async close(): Promise<void> {
+    await this.#dispatcher.destroy();
+  }
+
+  async #post(path: string, body: unknown, signal: AbortSignal): Promise<Answer> {
+    const key = await this.#key.get(signal);
+    const answer = await this.#postWith(key, path, body, signal);
+    if (answer.status !== 401 && answer.status !== 403) return answer;
+    const renewed = await this.#key.renew(key, signal);
+    return renewed === key ? answer : await this.#postWith(renewed, path, body, signal);
+  }
+
+  async #postWith(key: string, path: string, body: unknown, signal: AbortSignal): Promise<Answer> {
+    try {
+      const response = await request(this.#options.url.replace(/\/$/, '') + path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+        body: JSON.stringify(body),
+        dispatcher: this.#dispatcher,
+        signal,
+      });
+      const after = response.headers['retry-after'];
+      const wait = retryAfterMs(Array.isArray(after) ? after[0] : after, Date.now());
+      if (response.statusCode < 300) {
+        const type = String(response.headers['content-type'] ?? '');
+        await response.body.dump();
+        if (!type.startsWith('application/json'))
+          throw new OutageError(`it answered ${response.statusCode} with ${type || 'nothing'}`, {
+            unanswered: true,
+          });
+        return { status: response.statusCode, detail: '', retryAfterMs: wait };
+      }
+      const text = (await response.body.text()).slice(0, MAX_DETAIL_LENGTH);
+      return { status: response.statusCode, detail: text, retryAfterMs: wait };
+    } catch (cause) {
+      if (cause instanceof OutageError) throw cause;
+      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+      const message = cause instanceof Error ? cause.message : String(cause);
+      // A refused connection has carried nothing; anything else may have been applied.
+      throw new OutageError(message, { unanswered: code !== 'ECONNREFUSED', cause });
+    }
+  }
+}
+
+function verdictOf(answer: Answer): Verdict {
+  if (answer.status < 300) return { kind: 'acknowledged' };
+  if (answer.status === 500 && answer.detail !== '')
+    return { kind: 'refused', error: `500 ${answer.detail}`.slice(0, 500), certain: false };
+  if (answer.status === 409 || answer.status === 413 || answer.status === 400)
+    return { kind: 'refused', error: `${answer.status} ${answer.detail}`.slice(0, 500), certain: true };
+  throw outage(answer);
+}
+
+function outage(answer: Answer): OutageError {
+  return new OutageError(`it answered ${answer.status} ${answer.detail}`.slice(0, 500), {
+    unanswered: false,
+    collectionMissing: answer.status === 404,
+    retryAfterMs: answer.retryAfterMs,
+  });
+}

@@ -1,0 +1,262 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { Client, Errors } from 'typesense';
+import { COLLECTION_FIELDS } from '../document.ts';
+import { type Operation, OutageError, type Target, type Verdict } from '../target.ts';
+
+/** How to reach Typesense. */
+export interface TypesenseOptions {
+  readonly url: string;
+  readonly apiKey: string;
+  readonly collection: string;
+}
+
+const MIN_BATCH = 16;
+const MAX_BATCH = 2_048;
+const MAX_IMPORT_BYTES = 4 * 1024 * 1024;
+/** Verdicts on one document; every other code of a line is the server's own trouble. */
+const DOCUMENT_CODES = new Set([400, 409, 413]);
+/** Characters of a filter in a DELETE's query, well below what servers and proxies take. */
+const MAX_FILTER_LENGTH = 3_000;
+
+/**
+ * Typesense itself, through its official client. The client would try again by itself, also what is not
+ * idempotent, and never gives an import up: it gets no retries and an agent of ours, whose sockets are destroyed
+ * when a call's time is over.
+ */
+export class TypesenseTarget implements Target {
+  readonly identity: string;
+  readonly concurrency = 1;
+  readonly #options: TypesenseOptions;
+  #batchSize = 256;
+  #connection: Connection | undefined;
+
+  constructor(options: TypesenseOptions) {
+    this.#options = options;
+    this.identity = `typesense ${new URL(options.url).origin}/${options.collection}`;
+  }
+
+  get batchSize(): number {
+    return this.#batchSize;
+  }
+
+  async prepare(signal: AbortSignal): Promise<'created' | 'existing'> {
+    const { collection } = this.#options;
+    return await this.#call(signal, async (client) => {
+      try {
+        const { fields } = await client.collections(collection).retrieve();
+        const wrong = COLLECTION_FIELDS.filter(
+          ({ name, type }) => !fields?.some((field) => field.name === name && field.type === type),
+        );
+        if (wrong.length > 0)
+          throw new Error(
+            `the collection ${collection} has another schema (${wrong.map(({ name }) => name).join(', ')}); run "cli resync --recreate"`,
+          );
+        return 'existing';
+      } catch (error) {
+        if (!(error instanceof Errors.ObjectNotFound)) throw error;
+      }
+      try {
+        await client.collections().create({ name: collection, fields: [...COLLECTION_FIELDS] });
+        return 'created';
+      } catch (error) {
+        if (error instanceof Errors.ObjectAlreadyExists) return 'existing';
+        throw error;
+      }
+    });
+  }
+
+  async send(operations: readonly Operation[], signal: AbortSignal): Promise<Verdict[]> {
+    const verdicts: Verdict[] = [];
+    const puts: number[] = [];
+    const deletes: number[] = [];
+    for (const [index, operation] of operations.entries())
+      (operation.kind === 'put' ? puts : deletes).push(index);
+    try {
+      await this.#import(operations, puts, verdicts, signal);
+      await this.#delete(operations, deletes, verdicts, signal);
+    } catch (error) {
+      this.#batchSize = Math.max(MIN_BATCH, Math.floor(this.#batchSize / 2));
+      throw error;
+    }
+    if (operations.length >= this.#batchSize) this.#batchSize = Math.min(MAX_BATCH, this.#batchSize * 2);
+    return verdicts;
+  }
+
+  async #import(
+    operations: readonly Operation[],
+    indexes: readonly number[],
+    verdicts: Verdict[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const lines = indexes.map((index) => {
+      const operation = operations[index]!;
+      return operation.kind === 'put' ? JSON.stringify(operation.document) : '';
+    });
+    for (let first = 0; first < lines.length; ) {
+      let bytes = 0;
+      let end = first;
+      while (end < lines.length && (end === first || bytes + lines[end]!.length * 3 <= MAX_IMPORT_BYTES))
+        bytes += Buffer.byteLength(lines[end++]!) + 1;
+      const body = lines.slice(first, end).join('\n');
+      const answer = await this.#call(signal, (client) =>
+        client.collections(this.#options.collection).documents().import(body, { action: 'upsert' }),
+      );
+      const results = parseResults(answer, end - first);
+      for (const [offset, result] of results.entries())
+        verdicts[indexes[first + offset]!] = verdictOf(result);
+      first = end;
+    }
+  }
+
+  async #delete(
+    operations: readonly Operation[],
+    indexes: readonly number[],
+    verdicts: Verdict[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (let first = 0; first < indexes.length; ) {
+      const ids: string[] = [];
+      let length = 0;
+      const from = first;
+      while (first < indexes.length && (ids.length === 0 || length < MAX_FILTER_LENGTH)) {
+        const { id } = operations[indexes[first++]!]!;
+        ids.push(`\`${id}\``);
+        length += id.length + 3;
+      }
+      await this.#call(signal, (client) =>
+        client
+          .collections(this.#options.collection)
+          .documents()
+          .delete({ filter_by: `id:=[${ids.join(',')}]` }),
+      );
+      for (const index of indexes.slice(from, first)) verdicts[index] = { kind: 'acknowledged' };
+    }
+  }
+
+  async count(signal: AbortSignal): Promise<number> {
+    const { num_documents } = await this.#call(signal, (client) =>
+      client.collections(this.#options.collection).retrieve(),
+    );
+    return num_documents;
+  }
+
+  async deleteOlder(
+    { scope, elementType }: { scope: string | null; elementType: string | null },
+    generation: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const filters = [`sync_generation:<${generation}`];
+    if (scope !== null) filters.push(`scope:=\`${scope}\``);
+    if (elementType !== null) filters.push(`element_type:=\`${elementType}\``);
+    await this.#call(signal, (client) =>
+      client
+        .collections(this.#options.collection)
+        .documents()
+        .delete({ filter_by: filters.join(' && ') }),
+    );
+  }
+
+  async drop(signal: AbortSignal): Promise<void> {
+    await this.#call(signal, async (client) => {
+      await client
+        .collections(this.#options.collection)
+        .delete()
+        .catch((error: unknown) => {
+          if (!(error instanceof Errors.ObjectNotFound)) throw error;
+        });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#connection?.agent.destroy();
+  }
+
+  /** Runs a call of the client, bounded by the signal; throws OutageError for all that is no verdict. */
+  async #call<T>(signal: AbortSignal, action: (client: Client) => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
+    this.#connection ??= connect(this.#options);
+    const { client, agent } = this.#connection;
+    const abort = () => {
+      agent.destroy();
+      this.#connection = undefined;
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      return await action(client);
+    } catch (error) {
+      throw outageOf(error);
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+}
+
+interface Connection {
+  readonly client: Client;
+  readonly agent: HttpAgent | HttpsAgent;
+}
+
+function connect({ url, apiKey }: TypesenseOptions): Connection {
+  const { protocol, hostname, port, pathname } = new URL(url);
+  const secure = protocol === 'https:';
+  const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
+  const client = new Client({
+    nodes: [
+      {
+        host: hostname,
+        port: Number(port || (secure ? 443 : 80)),
+        protocol: protocol.slice(0, -1),
+        path: pathname === '/' ? '' : pathname,
+      },
+    ],
+    apiKey,
+    numRetries: 0,
+    // The signal bounds every call; this bound of the client's own would come with no signal's certainty.
+    connectionTimeoutSeconds: 3_600,
+    logLevel: 'silent',
+    ...(secure ? { httpsAgent: agent as HttpsAgent } : { httpAgent: agent }),
+  });
+  return { client, agent };
+}
+
+interface ImportResult {
+  success: boolean;
+  code?: number;
+  error?: string;
+}
+
+/** An answer with fewer lines than documents, or that is no import's answer at all, tells nothing of any of them. */
+function parseResults(answer: unknown, expected: number): ImportResult[] {
+  try {
+    const results = String(answer)
+      .split('\n')
+      .map((line) => JSON.parse(line) as ImportResult);
+    if (results.length === expected && results.every((result) => typeof result?.success === 'boolean'))
+      return results;
+  } catch {
+    // Told below, the same as a wrong count.
+  }
+  throw new OutageError('the answer to an import has not one result a document', { unanswered: true });
+}
+
+function verdictOf(result: ImportResult): Verdict {
+  if (result.success) return { kind: 'acknowledged' };
+  const certain = DOCUMENT_CODES.has(result.code ?? 0);
+  return { kind: 'refused', error: `${result.code} ${result.error}`.slice(0, 500), certain };
+}
+
+function outageOf(error: unknown): Error {
+  if (error instanceof OutageError) return error;
+  // What this file throws by itself, as of a collection with another schema.
+  if (error instanceof Error && error.constructor === Error) return error;
+  const status = error instanceof Errors.TypesenseError ? error.httpStatus : undefined;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  // The client's errors carry the request's body; what is told on is the message alone.
+  const message = (error instanceof Error ? error.message : String(error)).slice(0, 500);
+  return new OutageError(message, {
+    // A refused connection has carried nothing; anything else without a status may have been applied.
+    unanswered: status === undefined && code !== 'ECONNREFUSED',
+    collectionMissing: status === 404 && message.includes('Collection not found'),
+  });
+}
