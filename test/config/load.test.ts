@@ -34,7 +34,20 @@ test('the defaults', () => {
     writer: { maxBatch: 512, maxQueue: 8192, maxQueueBytes: 64 * MIB, maxRenumber: 100_000 },
     log: { level: 'info', pretty: 'auto' },
     service: { name: 'sequence-service' },
-    reserved: {},
+    sync: {
+      typesenseUrl: '',
+      typesenseApiKey: '',
+      typesenseClientUrl: '',
+      typesenseServiceApiKey: '',
+      keyManagementUrl: '',
+      adminToken: '',
+      collection: 'sequence_documents',
+      worker: 'on',
+      concurrency: 16,
+      callTimeoutMs: 5000,
+      maxAttempts: 5,
+      settleMs: 30_000,
+    },
     warnings: [],
   });
 });
@@ -150,4 +163,19 @@ test.each([
   [{ DRAIN_DELAY: '8s' }, 'STOP_TIMEOUT must be above DRAIN_DELAY'],
 ])('%j contradicts another value', (env, fault) => {
   expect(faultsOf(env)).toEqual([expect.stringContaining(fault)]);
+});
+
+test('documents go to one place, and with a key', () => {
+  const both = 'TYPESENSE_URL and TYPESENSE_CLIENT_URL must not both be set: documents go to one place';
+  expect(
+    faultsOf({ TYPESENSE_URL: 'http://a', TYPESENSE_API_KEY: 'geheim', TYPESENSE_CLIENT_URL: 'http://b' }),
+  ).toEqual([
+    `${both}; TYPESENSE_URL is http://a, TYPESENSE_CLIENT_URL is http://b`,
+    'TYPESENSE_CLIENT_URL needs TYPESENSE_SERVICE_API_KEY, or KEY_MANAGEMENT_URL with ADMIN_TOKEN; TYPESENSE_CLIENT_URL is http://b, TYPESENSE_SERVICE_API_KEY is empty, KEY_MANAGEMENT_URL is empty, ADMIN_TOKEN is empty',
+  ]);
+  expect(faultsOf({ TYPESENSE_URL: 'http://a' })).toEqual([
+    'TYPESENSE_URL needs TYPESENSE_API_KEY; TYPESENSE_URL is http://a, TYPESENSE_API_KEY is empty',
+  ]);
+  const kept = { TYPESENSE_CLIENT_URL: 'http://b/', KEY_MANAGEMENT_URL: 'http://k', ADMIN_TOKEN: 'geheim' };
+  expect(loadConfig(kept).sync).toMatchObject({ typesenseClientUrl: 'http://b', adminToken: 'geheim' });
 });

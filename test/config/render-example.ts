@@ -10,7 +10,7 @@ const TITLES: Record<Variable['group'], string> = {
   writer: 'Writer',
   log: 'Log',
   service: 'Service',
-  reserved: 'For a later release',
+  sync: 'Search index',
 };
 
 /** The text of `.env.example`: comments as `# text`, variables as `#NAME=default`. */

@@ -182,6 +182,7 @@ export function startWriter(
     connection,
     metrics,
     now: Date.now,
+    onCommit: () => {},
     onError: (error) => errors.push(error),
     ...options,
     limits: { ...LIMITS, ...options.limits },

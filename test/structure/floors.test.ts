@@ -84,7 +84,7 @@ describe('floors', () => {
     { what: 'the generated code', pattern: /^gen\//, rooms: ['rpc', 'process'] },
     { what: 'connect', pattern: /^@connectrpc\//, rooms: ['rpc', 'http', 'process'] },
     { what: 'protobuf', pattern: /^@bufbuild\//, rooms: ['rpc', 'process'] },
-    { what: 'HTTP', pattern: /^node:http2?$/, rooms: ['rpc', 'http', 'process'] },
+    { what: 'HTTP', pattern: /^node:http2?$/, rooms: ['rpc', 'sync', 'http', 'process'] },
   ])('$what stays in $rooms', ({ pattern, rooms }) => {
     const users = imports.filter(({ to }) => pattern.test(to));
     expect(users.length).toBeGreaterThan(0);

@@ -65,6 +65,11 @@ export async function findBatch(
   batchToken: string,
 ): Promise<boolean> {
   const rows = await tx.query<{ id: number }>(TOUCH, [JSON.stringify(sequences)]);
+  if (rows.length === 0) {
+    // None of them exists, so the batch is not there; something has to be written all the same.
+    tx.execute(`INSERT INTO migration_release (name, min_release) VALUES ('settled', '0.0.0')`);
+    tx.execute(`DELETE FROM migration_release WHERE name = 'settled'`);
+  }
   const found = await tx.query(FIND_BATCH, [JSON.stringify(rows.map(({ id }) => id)), batchToken]);
   return found.length > 0;
 }
