@@ -66,6 +66,8 @@ export class Sync implements SyncControl {
   readonly #cleared = new Wakeable();
   #loop: Promise<void> | undefined;
   #prepared = false;
+  /** Whether the collection was missing while documents were sent. */
+  #lost = false;
   #accepted = false;
   #notice = '';
   #counts: { readonly at: number; readonly value: ReturnType<SyncReads['counts']> } | undefined;
@@ -124,8 +126,10 @@ export class Sync implements SyncControl {
         if (waitMs > 0) await this.#wake.wait(waitMs, signal);
       } catch (error) {
         if (signal.aborted) break;
-        if (error instanceof OutageError && error.collectionMissing) this.#prepared = false;
-        else this.#options.logger.error({ err: error }, 'sync failed');
+        if (error instanceof OutageError && error.collectionMissing) {
+          this.#prepared = false;
+          this.#lost = true;
+        } else this.#options.logger.error({ err: error }, 'sync failed');
         this.#dispatcher!.failed(error);
         // Commits go on meanwhile: they must not shorten the wait.
         await new Wakeable().wait(Math.max(50, this.#dispatcher!.waitMs()), signal);
@@ -196,11 +200,13 @@ export class Sync implements SyncControl {
     const { target, limits, logger } = this.#options;
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(limits.callTimeoutMs)]);
     const outcome = await target!.prepare(bounded);
-    if (outcome === 'created') {
+    // Whoever creates a collection has an empty index; so has whoever finds it again after it was missing.
+    if (outcome === 'created' || (this.#lost && outcome === 'unknown')) {
       logger.info({ target: target!.identity }, 'collection created');
       await this.#beginResync(null, null);
     }
     this.#prepared = true;
+    this.#lost = false;
   }
 
   /** Marks the next chunk of the running resync, or ends it; whether there was something to do. */

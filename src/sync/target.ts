@@ -54,8 +54,11 @@ export interface Target {
   /** Operations in one call, and calls at a time; may change from call to call. */
   readonly batchSize: number;
   readonly concurrency: number;
-  /** Creates the collection where it is missing. Throws OutageError, or an Error where it has another schema. */
-  prepare(signal: AbortSignal): Promise<'created' | 'existing'>;
+  /**
+   * Creates the collection where it is missing. `unknown`: it is there now, and the target does not tell whether it
+   * was before. Throws OutageError, or an Error where it has another schema.
+   */
+  prepare(signal: AbortSignal): Promise<'created' | 'existing' | 'unknown'>;
   /** One verdict an operation, in their order. Throws OutageError where there is none. */
   send(operations: readonly Operation[], signal: AbortSignal): Promise<Verdict[]>;
   /** How many documents the index holds; undefined where the target cannot tell. */

@@ -20,6 +20,7 @@ interface Answer {
 const MAX_DETAIL_LENGTH = 4_096;
 const MISSING = /Could not find a document with id/i;
 const EXISTS = /already exists/i;
+const NO_COLLECTION = /collection not found|could not find a collection/i;
 
 /**
  * The Typesense Client service: one document a call, over kept-alive connections. It answers 500 for everything
@@ -41,13 +42,14 @@ export class TypesenseClientTarget implements Target {
     this.#key = new ApiKey({ ...options, dispatcher: this.#dispatcher });
   }
 
-  async prepare(signal: AbortSignal): Promise<'created' | 'existing'> {
+  async prepare(signal: AbortSignal): Promise<'existing' | 'unknown'> {
     const answer = await this.#post(
       '/collections',
       { name: this.#options.collection, fields: COLLECTION_FIELDS },
       signal,
     );
-    if (answer.status < 300) return 'created';
+    // The service answers the same where the collection was there already.
+    if (answer.status < 300) return 'unknown';
     if (answer.status === 409 || EXISTS.test(answer.detail)) return 'existing';
     throw outage(answer);
   }
@@ -137,7 +139,7 @@ export class TypesenseClientTarget implements Target {
 
 function verdictOf(answer: Answer): Verdict {
   if (answer.status < 300) return { kind: 'acknowledged' };
-  if (answer.status === 500 && answer.detail !== '')
+  if (answer.status === 500 && answer.detail !== '' && !NO_COLLECTION.test(answer.detail))
     return { kind: 'refused', error: `500 ${answer.detail}`.slice(0, 500), certain: false };
   if (answer.status === 409 || answer.status === 413 || answer.status === 400)
     return { kind: 'refused', error: `${answer.status} ${answer.detail}`.slice(0, 500), certain: true };
@@ -147,7 +149,7 @@ function verdictOf(answer: Answer): Verdict {
 function outage(answer: Answer): OutageError {
   return new OutageError(`it answered ${answer.status} ${answer.detail}`.slice(0, 500), {
     unanswered: false,
-    collectionMissing: answer.status === 404,
+    collectionMissing: answer.status === 404 || NO_COLLECTION.test(answer.detail),
     retryAfterMs: answer.retryAfterMs,
   });
 }

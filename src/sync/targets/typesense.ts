@@ -146,15 +146,36 @@ export class TypesenseTarget implements Target {
     generation: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const filters = [`sync_generation:<${generation}`];
+    const { collection } = this.#options;
+    const older = `sync_generation:<${generation}`;
+    if (scope === null && elementType === null) {
+      await this.#call(signal, (client) =>
+        client.collections(collection).documents().delete({ filter_by: older }),
+      );
+      return;
+    }
+    // Typesense compares strings without case and symbols, so that a filter by scope would hit others' documents:
+    // it finds the candidates, this compares exactly, and they are deleted by id, which is exact.
+    const filters = [older];
     if (scope !== null) filters.push(`scope:=\`${scope}\``);
     if (elementType !== null) filters.push(`element_type:=\`${elementType}\``);
-    await this.#call(signal, (client) =>
+    const exported = await this.#call(signal, (client) =>
       client
-        .collections(this.#options.collection)
+        .collections(collection)
         .documents()
-        .delete({ filter_by: filters.join(' && ') }),
+        .export({ filter_by: filters.join(' && '), include_fields: 'id,scope,element_type' }),
     );
+    const orphans = exported
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as { id: string; scope: string; element_type: string })
+      .filter(
+        (document) =>
+          (scope === null || document.scope === scope) &&
+          (elementType === null || document.element_type === elementType),
+      )
+      .map(({ id }): Operation => ({ kind: 'delete', id }));
+    await this.#delete(orphans, [...orphans.keys()], [], signal);
   }
 
   async drop(signal: AbortSignal): Promise<void> {
