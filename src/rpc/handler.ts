@@ -43,6 +43,9 @@ export interface RpcOptions {
   readonly defaultDeadlineMs: number;
 }
 
+/** A path that is none of ours may be as long as a header section. */
+const MAX_LOGGED_PATH = 200;
+
 type NodeRequest = IncomingMessage | Http2ServerRequest;
 type NodeResponse = ServerResponse | Http2ServerResponse;
 
@@ -52,8 +55,9 @@ export const SERVICES = [SequenceService, SyncService, Health, ServerReflection,
 /**
  * Answers RPCs in gRPC, gRPC-web and Connect; what is no RPC of ours gets 404 with an empty body.
  *
- * It is connect-node's `connectNodeAdapter` with three differences: calls without a deadline get one, messages
- * that cannot be decoded are INVALID_ARGUMENT, and what is refused before a handler is counted.
+ * It is connect-node's `connectNodeAdapter` with four differences: calls without a deadline get one, messages
+ * that cannot be decoded are INVALID_ARGUMENT, what is refused before a handler is counted, and a connection
+ * outlives a request that was answered before it was read.
  *
  * @throws what connect-node throws for a request without a usable authority; the listener refuses those before
  */
@@ -73,22 +77,37 @@ export function createRpcHandler(
     router.handlers.map((handler) => [handler.requestPath, handler]),
   );
 
+  /** Counts and logs a request that the interceptors, which do so for all others, have not seen. */
+  function refuse(path: string, reason: string, correlationId?: string): void {
+    metrics.refused.inc({ reason });
+    logger.info(
+      { path: path.slice(0, MAX_LOGGED_PATH), reason, correlation_id: correlationId },
+      'rpc refused',
+    );
+  }
+
   async function answer(
     handler: UniversalHandler,
     request: NodeRequest,
     response: NodeResponse,
   ): Promise<void> {
     const values = createContextValues();
-    const universal = universalRequestFromNodeRequest(request, response, undefined, values);
+    const universal = {
+      ...universalRequestFromNodeRequest(request, response, undefined, values),
+      // Whoever stops to read must not destroy the request: on HTTP/1.1 the connection would never read again.
+      body: request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
+    };
     // A health Watch stays open for as long as its client likes.
     const mayStayOpen = handler.method.methodKind === 'server_streaming';
     setTimeoutHeader(universal.header, mayStayOpen ? undefined : options.defaultDeadlineMs);
     const made = await blameCaller(
       await handler(universal),
       () => values.get(CALL)?.reached === true,
-      (code) => metrics.refused.inc({ reason: codeName(code) }),
+      (code) => refuse(handler.requestPath, codeName(code), values.get(CALL)?.correlationId),
     );
-    if (values.get(CALL) === undefined) metrics.refused.inc({ reason: `http_${made.status}` });
+    if (values.get(CALL) === undefined) refuse(handler.requestPath, `http_${made.status}`);
+    // An HTTP/2 response finishes only when its stream closes, for which this is needed.
+    ('stream' in response ? response.stream : response).once('finish', () => discardRest(request));
     await universalResponseToNodeResponse(made, response);
   }
 
@@ -96,7 +115,7 @@ export function createRpcHandler(
     const path = request.url?.split('?', 1)[0] ?? '';
     const handler = handlers.get(path);
     if (handler === undefined) {
-      metrics.refused.inc({ reason: 'http_404' });
+      refuse(path, 'http_404');
       response.statusCode = 404;
       response.end();
       return;
@@ -107,6 +126,17 @@ export function createRpcHandler(
       response.destroy();
     });
   };
+}
+
+/**
+ * Throws away what an answered request still sends: connect-es stops to read where a message is too large, and
+ * Node then waits for a reader, on HTTP/1.1 with every later request of the connection behind it. The listener's
+ * request time-out bounds it.
+ */
+function discardRest(request: NodeRequest): void {
+  if (request.readableEnded) return;
+  request.removeAllListeners('readable');
+  request.resume();
 }
 
 function register(router: ConnectRouter, { writer, reader, sync, health }: RpcOptions): void {

@@ -1,5 +1,5 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf';
-import { Code, type ConnectError, type Interceptor } from '@connectrpc/connect';
+import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import { DeadlineExceededError } from '../domain/errors.ts';
 import type { Logger } from '../log.ts';
 import type { RpcMetrics } from '../metrics.ts';
@@ -51,7 +51,9 @@ function observe({ metrics, logger }: InterceptorOptions): Interceptor {
       return translated.error;
     };
     try {
-      const response = await next(request);
+      const response = await next(
+        request.stream ? { ...request, message: decodable(request.message) } : request,
+      );
       if (response.stream) return { ...response, message: observed(response.message, finish, fail) };
       finish('OK');
       return response;
@@ -59,6 +61,17 @@ function observe({ metrics, logger }: InterceptorOptions): Interceptor {
       throw fail(error);
     }
   };
+}
+
+/** The messages of a stream are decoded as the handler reads them: one that cannot be is the caller's fault. */
+async function* decodable<T>(messages: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    if (error instanceof ConnectError && error.code === Code.Internal)
+      throw new ConnectError(error.rawMessage, Code.InvalidArgument);
+    throw error;
+  }
 }
 
 async function* observed<T>(
@@ -103,5 +116,6 @@ function validate(): Interceptor {
 
 /** The code as gRPC spells it: `INVALID_ARGUMENT`. */
 export function codeName(code: Code): string {
+  if (code === Code.Canceled) return 'CANCELLED';
   return Code[code].replace(/(?<=[a-z])[A-Z]/g, '_$&').toUpperCase();
 }

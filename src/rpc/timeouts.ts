@@ -10,7 +10,7 @@ const GRPC_UNITS_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_00
  * @param defaultMs milliseconds; undefined for calls that may stay open
  */
 export function setTimeoutHeader(header: Headers, defaultMs: number | undefined): void {
-  const isGrpc = header.get('content-type')?.startsWith('application/grpc') ?? false;
+  const isGrpc = /^application\/grpc/i.test(header.get('content-type') ?? '');
   const name = isGrpc ? 'grpc-timeout' : 'connect-timeout-ms';
   const value = header.get(name);
   if (value === null) {
