@@ -11,9 +11,14 @@ import { createLogger, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createRpcHandler, SERVICES } from './rpc/handler.ts';
 import { HealthRegistry, ServingStatus } from './rpc/health/index.ts';
+import type { BreakerOptions } from './sync/breaker.ts';
+import type { DispatcherLimits } from './sync/dispatcher.ts';
 import { Sync } from './sync/sync.ts';
 import { createTarget } from './sync/targets/create.ts';
 import { RELEASE } from './util/release.ts';
+
+/** Times of the circuit breaker and of the waits after failures, milliseconds. */
+export type SyncConstants = Partial<BreakerOptions & Pick<DispatcherLimits, 'minWaitMs' | 'maxWaitMs'>>;
 
 /** The one door for a clock or a log of a test's own. */
 export interface AppOverrides {
@@ -22,6 +27,8 @@ export interface AppOverrides {
   /** From 0 up to 1. */
   readonly random?: () => number;
   readonly log?: Log;
+  /** The constants of how the index is followed, which nobody should have to configure. */
+  readonly sync?: SyncConstants;
 }
 
 /** The service cannot start where and as it is told to; the message tells a person why. */
@@ -63,7 +70,9 @@ const BREAKER = {
   windowMs: 10_000,
   minOpenMs: 5_000,
   maxOpenMs: 60_000,
-};
+} satisfies BreakerOptions;
+/** Between sends that failed, milliseconds. */
+const WAITS = { minWaitMs: 200, maxWaitMs: 60_000 };
 
 class Service implements App {
   readonly log: Log;
@@ -75,6 +84,7 @@ class Service implements App {
   /** What closes what was opened, in the order of opening. */
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #killed = new AbortController();
+  readonly #syncConstants: SyncConstants;
   #sync: Sync | undefined;
   #ready = false;
   #inTime = true;
@@ -85,6 +95,7 @@ class Service implements App {
     this.#config = config;
     this.#now = overrides.now ?? Date.now;
     this.#random = overrides.random ?? Math.random;
+    this.#syncConstants = overrides.sync ?? {};
     this.log = overrides.log ?? createLogger({ ...config.log, serviceName: config.service.name });
   }
 
@@ -147,8 +158,8 @@ class Service implements App {
       target: createTarget(syncConfig, service.name, (outcome) =>
         this.metrics.sync.keyRefreshes.inc({ outcome }),
       ),
-      limits: { ...syncConfig, minWaitMs: 200, maxWaitMs: 60_000 },
-      breaker: BREAKER,
+      limits: { ...syncConfig, ...WAITS, ...this.#syncConstants },
+      breaker: { ...BREAKER, ...this.#syncConstants },
       metrics: this.metrics.sync,
       logger,
       now: this.#now,
@@ -157,7 +168,12 @@ class Service implements App {
     });
     wakeSync = () => sync.wake();
     this.#sync = sync;
-    this.#closers.push(() => sync.stop());
+    this.#closers.push(async () => {
+      const cutOff = () => sync.cutOff();
+      this.#killed.signal.addEventListener('abort', cutOff, { once: true });
+      if (this.#killed.signal.aborted) cutOff();
+      await sync.stop();
+    });
     sync.start();
 
     const reader = new Reader(database.reads);

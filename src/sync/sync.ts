@@ -107,6 +107,12 @@ export class Sync implements SyncControl {
     this.#draining.abort(new DrainingError());
   }
 
+  /** Ends what is being sent; a stop does not wait for it. */
+  cutOff(): void {
+    this.#stopping.abort();
+    this.#cutOff.abort();
+  }
+
   /** Lets what is being sent end for two seconds, cuts it off then, and resolves when nothing runs. */
   async stop(): Promise<void> {
     this.drain();

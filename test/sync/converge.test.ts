@@ -5,8 +5,8 @@ import { ElementType } from '../../gen/fountain/sequence/v1/sequence_pb.js';
 import { SyncService } from '../../gen/fountain/sequence/v1/sync_pb.js';
 import { startApp } from '../support/app.ts';
 import { sequenceClient } from '../support/clients.ts';
-import { ClientServiceDouble } from '../support/typesense-client/client-service-double.ts';
 import { startTypesense } from '../support/typesense/start.ts';
+import { ClientServiceDouble } from '../support/typesense-client/client-service-double.ts';
 import { heldDocuments, impliedDocuments } from './index-truth.ts';
 
 const COLLECTION = 'sequence_documents';
@@ -32,15 +32,21 @@ describe.each(['typesense', 'typesense-client'] as const)('%s', (kind) => {
       await sync.waitForSync({ ...at, revision });
       expect(heldDocuments(double.documents(COLLECTION))).toEqual(await impliedDocuments(file));
     };
-    await waited((await client.generate({ ...at, elementId: 1n, content: { a: 'x', b: ['y', { c: 'z' }] } })).revision);
+    await waited(
+      (await client.generate({ ...at, elementId: 1n, content: { a: 'x', b: ['y', { c: 'z' }] } })).revision,
+    );
     const items = Array.from({ length: 300 }, (_, index) => ({ elementId: BigInt(index + 2) }));
     await waited((await client.batchGenerate({ ...at, items })).revision);
-    await waited((await client.move({ ...at, elementId: 300n, target: { case: 'first', value: true } })).revision);
+    await waited(
+      (await client.move({ ...at, elementId: 300n, target: { case: 'first', value: true } })).revision,
+    );
     await waited((await client.createVersion({ ...at, elementId: 5n, comment: 'second' })).revision);
     await waited((await client.createVersion({ ...at, elementId: 5n, comment: 'third' })).revision);
     await waited((await client.reorder({ ...at, newOrder: [9n, 4n, 7n] })).revision);
     await waited((await client.remove({ ...at, elementId: 5n })).revision);
-    await waited((await client.generate({ ...at, elementId: 5n, target: { case: 'before', value: 9n } })).revision);
+    await waited(
+      (await client.generate({ ...at, elementId: 5n, target: { case: 'before', value: 9n } })).revision,
+    );
     const status = await sync.getSyncStatus({});
     expect(status).toMatchObject({ enabled: true, breakerState: 'closed' });
   });
