@@ -13,10 +13,22 @@ import { readContract } from '../support/contract.ts';
 import { BAD_MESSAGES } from './bad-messages.ts';
 
 const contract = readContract();
-const READS = ['GetElement', 'GetVersion', 'ListElements', 'ListVersions', 'GetSequence'];
+const READS = [
+  'GetElement',
+  'GetVersion',
+  'ListElements',
+  'ListVersions',
+  'GetSequence',
+  'GetSyncStatus',
+  'ListParked',
+  'WaitForSync',
+];
+
+/** The one request that has no fields. */
+const EMPTY = 'GetSyncStatusRequest';
 
 describe('rules', () => {
-  const inputs = contract.messages.filter(({ name }) => /^\w+Request(\.|$)/.test(name));
+  const inputs = contract.messages.filter(({ name }) => /^\w+Request(\.|$)/.test(name) && name !== EMPTY);
 
   test('every message with rules is one that is sent', () => {
     expect(inputs.map(({ name }) => name).sort()).toEqual(Object.keys(RULES).sort());
@@ -92,9 +104,10 @@ test('every number in a comment is a limit of the code', () => {
 describe('methods', () => {
   test.each(contract.methods)(
     '$name: example, errors, side effects',
-    ({ name, comment, hasNoSideEffects }) => {
+    ({ name, service, comment, hasNoSideEffects }) => {
       expect(comment).toMatch(/^ Example: /m);
       expect(hasNoSideEffects).toBe(READS.includes(name));
+      if (service !== 'SequenceService') return;
       const raises = BAD_MESSAGES.filter(
         ({ method, reason }) => method === name && !GENERAL_REASONS.includes(reason),
       ).map(({ reason }) => reason);
@@ -172,6 +185,8 @@ describe('reasons', () => {
       REVISION_MISMATCH: 'ABORTED',
       VERSION_MISMATCH: 'ABORTED',
       TOO_MANY_RENUMBERED: 'FAILED_PRECONDITION',
+      DOCUMENT_PARKED: 'FAILED_PRECONDITION',
+      SYNC_DISABLED: 'FAILED_PRECONDITION',
       OVERLOADED: 'RESOURCE_EXHAUSTED',
       DATABASE_UNAVAILABLE: 'UNAVAILABLE',
       DRAINING: 'UNAVAILABLE',

@@ -9,7 +9,7 @@ import {
 } from '@bufbuild/protobuf/wkt';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
-const FILE = 'fountain/sequence/v1/sequence.proto';
+const FOLDER = 'fountain/sequence/v1/';
 
 /** A commented thing of the contract. */
 export interface Commented {
@@ -23,11 +23,12 @@ export interface ContractMessage extends Commented {
 }
 
 export interface ContractMethod extends Commented {
+  readonly service: string;
   readonly input: string;
   readonly hasNoSideEffects: boolean;
 }
 
-/** What the .proto file says, comments and all, as `buf` reads it: nothing of `gen/` is between. */
+/** What the .proto files say, comments and all, as `buf` reads it: nothing of `gen/` is between. */
 export interface Contract {
   readonly text: string;
   readonly messages: readonly ContractMessage[];
@@ -39,7 +40,16 @@ export function readContract(): Contract {
     cwd: ROOT,
     maxBuffer: 64 * 1024 * 1024,
   });
-  const file = fromBinary(FileDescriptorSetSchema, image).file.find(({ name }) => name === FILE)!;
+  const files = fromBinary(FileDescriptorSetSchema, image).file.filter(({ name }) => name.startsWith(FOLDER));
+  const parts = files.map(readFile);
+  return {
+    text: parts.map(({ text }) => text).join('\n'),
+    messages: parts.flatMap(({ messages }) => messages),
+    methods: parts.flatMap(({ methods }) => methods),
+  };
+}
+
+function readFile(file: FileDescriptorProto): Contract {
   const comments = commentsOf(file);
   const messages: ContractMessage[] = [];
   const collect = (message: DescriptorProto, path: readonly number[], prefix: string) => {
@@ -55,11 +65,12 @@ export function readContract(): Contract {
   const [service] = file.service;
   const methods = service!.method.map((method, i) => ({
     name: method.name,
+    service: service!.name,
     comment: comments([6, 0, 2, i]),
     input: method.inputType.slice(method.inputType.lastIndexOf('.') + 1),
     hasNoSideEffects: method.options?.idempotencyLevel === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS,
   }));
-  return { text: readFileSync(`${ROOT}proto/${FILE}`, 'utf8'), messages, methods };
+  return { text: readFileSync(`${ROOT}proto/${file.name}`, 'utf8'), messages, methods };
 }
 
 function commentsOf(file: FileDescriptorProto): (path: readonly number[]) => string {

@@ -392,7 +392,7 @@ export declare const SyncService: GenService<{
   /**
    * GetSyncStatus returns how far the index has followed. Counts are a few seconds old at most.
    *
-   * Example: {} is answered by {"enabled":true,"target":"typesense http://127.0.0.1:8108 documents","breakerState":"closed",...}.
+   * Example: {} is answered by {"enabled":true,"target":"typesense http://search/sequence_documents","breakerState":"closed",...}.
    *
    * @generated from rpc fountain.sequence.v1.SyncService.GetSyncStatus
    */
@@ -404,7 +404,7 @@ export declare const SyncService: GenService<{
   /**
    * ListParked returns the parked documents, in pages.
    *
-   * Example: {"pageSize":10} is answered by {"documents":[{"documentId":"play_script_7_1","attempts":5,"error":"..."}]}.
+   * Example: {"pageSize":5} is answered by {"documents":[{"documentId":"play_script_7_1","attempts":5,"error":"..."}]}.
    *
    * @generated from rpc fountain.sequence.v1.SyncService.ListParked
    */
