@@ -14,7 +14,10 @@ export class Progress {
     this.#total = total;
     if (!process.stderr.isTTY || total === 0) return;
     const format = `${what} {bar} {percentage}% {value}/{total} {eta_formatted}`;
-    this.#bar = new SingleBar({ format, stream: process.stderr, clearOnComplete: true }, Presets.shades_classic);
+    this.#bar = new SingleBar(
+      { format, stream: process.stderr, clearOnComplete: true },
+      Presets.shades_classic,
+    );
     this.#bar.start(total, 0);
   }
 

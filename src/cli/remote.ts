@@ -36,7 +36,11 @@ export async function withRemote<T>(
   const stop = () => abort.abort();
   process.on('SIGINT', stop).on('SIGTERM', stop);
   try {
-    return await use({ url, client: createSequenceClient({ url, deadlineMs: DEADLINE_MS }), signal: abort.signal });
+    return await use({
+      url,
+      client: createSequenceClient({ url, deadlineMs: DEADLINE_MS }),
+      signal: abort.signal,
+    });
   } catch (error) {
     if (abort.signal.aborted) throw new CommandError(interrupted, 1);
     throw error instanceof ConnectError ? new CommandError(inWords(error, url), 1) : error;
@@ -49,7 +53,10 @@ export async function withRemote<T>(
 export function scopeOf(options: Options): string {
   const { scope } = options;
   if (typeof scope === 'string' && scope !== '') return scope;
-  throw new CommandError('--scope NAME is missing: the book, script or tenant within which things are ordered', 2);
+  throw new CommandError(
+    '--scope NAME is missing: the book, script or tenant within which things are ordered',
+    2,
+  );
 }
 
 function inWords(error: ConnectError, url: string): string {

@@ -1,4 +1,3 @@
-import { stripVTControlCharacters } from 'node:util';
 import { visible } from './visible.ts';
 
 /** A column of a table. */
@@ -15,9 +14,15 @@ const ELLIPSIS = '…';
  *
  * @param width lines are cut to this; not where it is undefined, since who reads a pipe wants all of it
  */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[], width?: number): string[] {
+export function table(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  width?: number,
+): string[] {
   const lines = [columns.map(({ title }) => title), ...rows.map((row) => row.map(visible))];
-  const widths = columns.map((_, at) => lines.reduce((most, line) => Math.max(most, cells(line[at] ?? '')), 0));
+  const widths = columns.map((_, at) =>
+    lines.reduce((most, line) => Math.max(most, cells(line[at] ?? '')), 0),
+  );
   return lines.map((line) => {
     const padded = columns.map(({ align }, at) => pad(line[at] ?? '', widths[at]!, align));
     const text = padded.join(GAP).trimEnd();
@@ -46,11 +51,11 @@ const segmenter = new Intl.Segmenter();
 
 /** How many cells of a terminal a text takes. */
 function cells(text: string): number {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: what is plain ASCII needs no closer look
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let sum = 0;
-  for (const { segment } of segmenter.segment(stripVTControlCharacters(text))) sum += WIDE.test(segment) ? 2 : 1;
+  for (const { segment } of segmenter.segment(text)) sum += WIDE.test(segment) ? 2 : 1;
   return sum;
 }
 
-const WIDE = /^(?:\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{20000}-\u{3fffd}])/u;
+const WIDE =
+  /^(?:\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{20000}-\u{3fffd}])/u;
