@@ -31,6 +31,8 @@ COPY --from=dependencies /app/node_modules ./node_modules
 COPY LICENSE package.json ./
 COPY gen ./gen
 COPY src ./src
+# What the commands that call a service speak with.
+COPY client/src ./client/src
 # SQLite's temporary files go to the volume too: nothing else need be writable.
 ENV NODE_ENV=production \
     HOST=0.0.0.0 \

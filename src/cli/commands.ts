@@ -1,4 +1,15 @@
-import type { Command } from './command.ts';
+import type { Command, Operand, Option } from './command.ts';
+
+const SERVER: Option = {
+  type: 'string',
+  value: 'URL',
+  summary: 'where the service runs; where this configuration would serve, when left out',
+};
+const SCOPE: Option = { type: 'string', value: 'NAME', summary: 'the book, script or tenant' };
+const JSON_OUTPUT: Option = { type: 'boolean', summary: 'for scripts' };
+const TYPE: Operand = { name: 'TYPE' };
+const ID: Operand = { name: 'ID' };
+const TYPES = 'TYPE is script, section, character, action or spokenWord.';
 
 /** Every command, in the order of the help. What a command needs is loaded when it runs, so that the others start fast. */
 export const COMMANDS: readonly Command[] = [
@@ -46,5 +57,85 @@ export const COMMANDS: readonly Command[] = [
     details: ['Waits 2 s at most. Exit code: 0 when it is ready, 1 when it is not.'],
     options: {},
     run: async () => (await import('./healthcheck.ts')).healthcheck(),
+  },
+  {
+    name: 'import',
+    summary: 'makes a scope hold exactly what a screenplay in the Fountain format says',
+    details: [
+      'Compares with what the running service holds and sends only the difference; docs/import.md says how.',
+      'Exit code: 0 when the scope holds the file, 1 when it does not.',
+    ],
+    operands: [{ name: 'PLAY.fountain' }],
+    options: { scope: SCOPE, server: SERVER, json: JSON_OUTPUT },
+    run: async (options, [file = '']) => (await import('./import.ts')).importFountain(file, options),
+  },
+  {
+    name: 'export',
+    summary: 'writes the screenplay of a scope in the Fountain format',
+    details: ['Exit code: 0 when all of it is written, 1 when it is not.'],
+    options: {
+      scope: SCOPE,
+      server: SERVER,
+      output: {
+        type: 'string',
+        short: 'o',
+        value: 'FILE',
+        summary: 'the file; standard output when left out',
+      },
+    },
+    run: async (options) => (await import('./export.ts')).exportFountain(options),
+  },
+  {
+    name: 'list',
+    summary: 'lists the elements of a sequence, or the sequences of a scope',
+    details: [TYPES, 'Exit code: 0, or 1 when the service cannot be asked.'],
+    operands: [{ ...TYPE, optional: true }],
+    options: {
+      scope: SCOPE,
+      server: SERVER,
+      start: { type: 'string', value: 'N', summary: 'the number to start at; 1 when left out' },
+      limit: { type: 'string', value: 'N', summary: 'how many at most; all when left out' },
+      json: JSON_OUTPUT,
+    },
+    run: async (options, [type]) => (await import('./list.ts')).list(type, options),
+  },
+  {
+    name: 'history',
+    summary: 'lists the versions of an element, the newest first',
+    details: [TYPES, 'Exit code: 0, or 1 when there is no such element.'],
+    operands: [TYPE, ID],
+    options: { scope: SCOPE, server: SERVER, json: JSON_OUTPUT },
+    run: async (options, [type = '', id = '']) => (await import('./history.ts')).history(type, id, options),
+  },
+  {
+    name: 'move',
+    summary: 'moves an element to another place of its sequence',
+    details: [TYPES, 'Exit code: 0, or 1 when it cannot be moved.'],
+    operands: [TYPE, ID],
+    options: {
+      scope: SCOPE,
+      server: SERVER,
+      before: { type: 'string', value: 'ID', summary: 'right before this element' },
+      after: { type: 'string', value: 'ID', summary: 'right after this element' },
+      first: { type: 'boolean', summary: 'to the beginning' },
+      last: { type: 'boolean', summary: 'to the end' },
+      position: { type: 'string', value: 'N', summary: 'to this place, from 1' },
+      comment: { type: 'string', value: 'TEXT', summary: 'for the history of the sequence' },
+      json: JSON_OUTPUT,
+    },
+    run: async (options, [type = '', id = '']) => (await import('./move.ts')).move(type, id, options),
+  },
+  {
+    name: 'remove',
+    summary: 'removes an element with all its versions',
+    details: [TYPES, 'Exit code: 0, or 1 when there is no such element.'],
+    operands: [TYPE, ID],
+    options: {
+      scope: SCOPE,
+      server: SERVER,
+      comment: { type: 'string', value: 'TEXT', summary: 'for the history of the sequence' },
+      json: JSON_OUTPUT,
+    },
+    run: async (options, [type = '', id = '']) => (await import('./remove.ts')).remove(type, id, options),
   },
 ];

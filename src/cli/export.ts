@@ -3,7 +3,7 @@ import { quote } from '../config/mask.ts';
 import { CommandError, type Options } from './command.ts';
 import { readHeld, understand } from './fountain/held.ts';
 import { writeFountain } from './fountain/write.ts';
-import { printText } from './output.ts';
+import { print } from './output.ts';
 import { scopeOf, withRemote } from './remote.ts';
 
 /** Writes the screenplay of a scope as a Fountain file, or to standard output. Returns the exit code. */
@@ -25,7 +25,7 @@ export async function exportFountain(options: Options): Promise<number> {
     );
   });
   const { output } = options;
-  if (typeof output !== 'string' || output === '-') printText(text);
+  if (typeof output !== 'string' || output === '-') print(text.slice(0, -1));
   else await writeWhole(output, text);
   return 0;
 }

@@ -25,12 +25,16 @@ function overall(commands: readonly Command[]): string[] {
   ];
 }
 
-function single({ name, summary, details, options }: Command): string[] {
-  const own = Object.entries(options).map(
-    ([option, { type, summary: text }]) => [`--${option}${type === 'string' ? ' VALUE' : ''}`, text] as const,
+function single({ name, summary, details, options, operands = [] }: Command): string[] {
+  const own = Object.entries(options).map(([option, { type, short, value = 'VALUE', summary: text }]) => {
+    const names = `${short === undefined ? '' : `-${short}, `}--${option}`;
+    return [type === 'string' ? `${names} ${value}` : names, text] as const;
+  });
+  const taken = operands.map(
+    (operand) => ` ${operand.optional === true ? `[${operand.name}]` : operand.name}`,
   );
   return [
-    `Usage: cli ${name}${own.length > 0 ? ' [options]' : ''}`,
+    `Usage: cli ${name}${taken.join('')}${own.length > 0 ? ' [options]' : ''}`,
     '',
     `${name} ${summary}.`,
     ...details,

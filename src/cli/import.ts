@@ -10,6 +10,7 @@ import { MAX_FILE_BYTES } from './fountain/source.ts';
 import { print, printError } from './output.ts';
 import { Progress } from './progress.ts';
 import { type Remote, scopeOf, withRemote } from './remote.ts';
+import { visible } from './visible.ts';
 
 /** Makes a scope of the running service hold exactly what a Fountain file says. Returns the exit code. */
 export async function importFountain(file: string, options: Options): Promise<number> {
@@ -38,7 +39,10 @@ async function readScreenplay(file: string): Promise<Screenplay> {
     return parseFountain(await readFile(file));
   } catch (error) {
     if (error instanceof FountainError)
-      throw new CommandError(error.faults.map(({ line, text }) => `${file}:${line}: ${text}`).join('\n'), 1);
+      throw new CommandError(
+        error.faults.map(({ line, text }) => `${visible(file)}:${line}: ${text}`).join('\n'),
+        1,
+      );
     if (!(error instanceof Error) || !('code' in error)) throw error;
     throw new CommandError(`${quote(file)} cannot be read (${String(error.code)})`, 1);
   }

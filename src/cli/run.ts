@@ -33,14 +33,18 @@ async function dispatch(args: readonly string[]): Promise<number> {
   const [first] = args;
   if (first === 'help') return showHelp(args.slice(1));
   if (first === undefined || first.startsWith('-')) {
-    const options = parse(args, { version: { type: 'boolean', summary: '' } }, 'cli');
+    const { options } = parse(args, 'cli', { version: { type: 'boolean', summary: '' } });
     if (options['help']) return showHelp([]);
     if (options['version']) return show(RELEASE);
-    return await commandNamed('serve').run({});
+    return await commandNamed('serve').run({}, []);
   }
   const command = commandNamed(first);
-  const options = parse(args.slice(1), command.options, `cli ${command.name}`);
-  return options['help'] ? showHelp([command.name]) : await command.run(options);
+  const usage = `cli ${command.name}`;
+  const { options, operands } = parse(args.slice(1), usage, command.options, command.operands);
+  if (options['help']) return showHelp([command.name]);
+  const missing = command.operands?.slice(operands.length).find(({ optional }) => optional !== true);
+  if (missing !== undefined) throw new CommandError(`"${usage}" needs ${missing.name}`, WRONG_USAGE);
+  return await command.run(options, operands);
 }
 
 function showHelp(args: readonly string[]): number {
@@ -61,10 +65,26 @@ function commandNamed(name: string): Command {
   throw new CommandError(`${quote(name)} is not a command; there are ${names}`, WRONG_USAGE);
 }
 
-function parse(args: readonly string[], known: Command['options'], usage: string): Options {
+function parse(
+  args: readonly string[],
+  usage: string,
+  known: Command['options'],
+  operands: NonNullable<Command['operands']> = [],
+): { options: Options; operands: readonly string[] } {
   try {
     const help = { type: 'boolean', short: 'h' } as const;
-    return parseArgs({ args: [...args], options: { ...known, help }, allowPositionals: false }).values;
+    const options = { ...known, help };
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options,
+      allowPositionals: operands.length > 0,
+    });
+    const extra = positionals[operands.length];
+    if (extra === undefined) return { options: values, operands: positionals };
+    throw new CommandError(
+      `Unexpected argument ${quote(extra)}; "${usage}" takes ${list(operands)}`,
+      WRONG_USAGE,
+    );
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     if (!(error instanceof Error) || !code.startsWith('ERR_PARSE_ARGS_')) throw error;
@@ -73,4 +93,8 @@ function parse(args: readonly string[], known: Command['options'], usage: string
     const fault = error.message.split(/\. [A-Z]|\.?\n/, 1)[0]?.replace(/\p{Cc}/gu, '?');
     throw new CommandError(`${fault}; "${usage}" takes ${names}`, WRONG_USAGE);
   }
+}
+
+function list(operands: NonNullable<Command['operands']>): string {
+  return operands.map(({ name }) => name).join(' ');
 }

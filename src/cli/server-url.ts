@@ -5,7 +5,11 @@ import { CommandError } from './command.ts';
 
 /** Where the running service is: as told, or else where this configuration would serve. */
 export function serverUrl(told: string | boolean | undefined): string {
-  if (typeof told !== 'string') return configured();
+  if (typeof told !== 'string') {
+    const configured = configuredUrl();
+    if (configured !== undefined) return configured;
+    throw new CommandError('PORT is 0, any free port: say with --server where the service listens', 2);
+  }
   const url = URL.parse(told);
   if (url !== null && ['http:', 'https:'].includes(url.protocol)) return told.replace(/\/+$/, '');
   throw new CommandError(
@@ -14,11 +18,10 @@ export function serverUrl(told: string | boolean | undefined): string {
   );
 }
 
-function configured(): string {
+/** Where this configuration serves; undefined where it takes any free port. */
+export function configuredUrl(): string | undefined {
   const { host, port } = loadConfig(readEnvironment()).server;
-  if (port === 0)
-    throw new CommandError('PORT is 0, any free port: say with --server where the service listens', 2);
-  return `http://${reachable(host)}:${port}`;
+  return port === 0 ? undefined : `http://${reachable(host)}:${port}`;
 }
 
 /** The address under which this machine reaches a service that listens on `host`. */

@@ -1,4 +1,3 @@
-import { stripVTControlCharacters } from 'node:util';
 import { visible } from './visible.ts';
 
 /** A column of a table. */
@@ -52,11 +51,9 @@ const segmenter = new Intl.Segmenter();
 
 /** How many cells of a terminal a text takes. */
 function cells(text: string): number {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: what is plain ASCII needs no closer look
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let sum = 0;
-  for (const { segment } of segmenter.segment(stripVTControlCharacters(text)))
-    sum += WIDE.test(segment) ? 2 : 1;
+  for (const { segment } of segmenter.segment(text)) sum += WIDE.test(segment) ? 2 : 1;
   return sum;
 }
 
