@@ -78,6 +78,11 @@ export class Dispatcher {
     this.#memory.distrustAllUntil(time);
   }
 
+  /** The clock has been put back: what waits for a time of day waits from now. */
+  clockPutBack(): void {
+    this.#memory.settleBy(this.#options.now() + this.#options.limits.settleMs);
+  }
+
   /** Whether something that was sent may still be applied. */
   get unsettled(): boolean {
     return this.#memory.unsettled(this.#options.now());
@@ -128,7 +133,7 @@ export class Dispatcher {
     const low = await reads.due(1, time, size);
     const reserved = Math.min(low.length, Math.ceil(size / RESERVED_SHARE));
     const high = await reads.due(0, time, size - reserved);
-    return [...high, ...low.slice(0, size - high.length)];
+    return interleave(high, low.slice(0, size - high.length));
   }
 
   #operation(due: DueDocument, state: Parameters<typeof toDocument>[1] | null): Operation {
@@ -171,7 +176,9 @@ export class Dispatcher {
         }
       }
     };
-    await Promise.all(Array.from({ length: target.concurrency }, lane));
+    // Not before all have ended: a document would have two senders else.
+    for (const ended of await Promise.allSettled(Array.from({ length: target.concurrency }, lane)))
+      if (ended.status === 'rejected') throw ended.reason;
     return results;
   }
 
@@ -240,7 +247,7 @@ export class Dispatcher {
       }
     }
     if (outage) {
-      this.failed(outage);
+      if (!outage.collectionMissing) this.failed(outage);
       logger.warn(
         { error: oneLine(outage), breaker: this.#options.breaker.state },
         'the search index is failing',
@@ -258,6 +265,16 @@ export class Dispatcher {
     if (outage?.collectionMissing) throw outage;
     return outage ? 'failed' : 'progress';
   }
+}
+
+/** Low priority's share of the cycle's places is also its share of the cycle's bytes. */
+function interleave<T>(high: readonly T[], low: readonly T[]): T[] {
+  const mixed: T[] = [];
+  for (let h = 0, l = 0; h < high.length || l < low.length; ) {
+    for (let n = 1; n < RESERVED_SHARE && h < high.length; n++) mixed.push(high[h++]!);
+    if (l < low.length) mixed.push(low[l++]!);
+  }
+  return mixed;
 }
 
 /** Verdicts of which some count as a failure of the index. */

@@ -33,6 +33,13 @@ export class Memory {
     trouble.unsettledUntil = Math.max(trouble.unsettledUntil, time);
   }
 
+  /** The clock has been put back: nothing that was sent may still be applied after `time`. */
+  settleBy(time: number): void {
+    this.#distrustedUntil = Math.min(this.#distrustedUntil, time);
+    for (const trouble of this.#troubles.values())
+      trouble.unsettledUntil = Math.min(trouble.unsettledUntil, time);
+  }
+
   /** Whether something that was sent may still be applied. */
   unsettled(now: number): boolean {
     if (this.#distrustedUntil > now) return true;
