@@ -71,21 +71,16 @@ export class Dispatcher {
   }
 
   /**
-   * From now on, and until then, an acknowledged document is sent once more: a process before this one may have
-   * sent something that is still on its way. Milliseconds since the epoch.
+   * From now on, and for as long as a request may be on its way, an acknowledged document is sent once more: a
+   * process before this one may have sent something.
    */
-  distrustUntil(time: number): void {
-    this.#memory.distrustAllUntil(time);
-  }
-
-  /** The clock has been put back: what waits for a time of day waits from now. */
-  clockPutBack(): void {
-    this.#memory.settleBy(this.#options.now() + this.#options.limits.settleMs);
+  distrust(): void {
+    this.#memory.distrustAllUntil(performance.now() + this.#options.limits.settleMs);
   }
 
   /** Whether something that was sent may still be applied. */
   get unsettled(): boolean {
-    return this.#memory.unsettled(this.#options.now());
+    return this.#memory.unsettled(performance.now());
   }
 
   /**
@@ -209,6 +204,7 @@ export class Dispatcher {
   ): Promise<Cycle> {
     const { writer, now, metrics, logger } = this.#options;
     const time = now();
+    const elapsed = performance.now();
     const cleared: DueDocument[] = [];
     const postponed: Parameters<typeof postpone>[1][number][] = [];
     let outage: OutageError | undefined;
@@ -220,15 +216,15 @@ export class Dispatcher {
         outage = result;
         metrics.documents.inc({ outcome: 'outage' });
         this.#lastFailed = id;
-        if (result.unanswered) this.#memory.distrust(id, time + this.#options.limits.settleMs);
+        if (result.unanswered) this.#memory.distrust(id, elapsed + this.#options.limits.settleMs);
         const wait = this.#memory.fail(id, this.#options);
         if (this.#options.target.batchSize === 1)
           postponed.push({ ...document, nextTryTime: (time + wait) * 1000, error: null });
       } else if (result.kind === 'acknowledged') {
         metrics.documents.inc({ outcome: 'acknowledged' });
-        const again = this.#memory.pass(id, time);
+        const again = this.#memory.pass(id, elapsed);
         if (again === undefined) cleared.push(document);
-        else postponed.push({ ...document, nextTryTime: again * 1000, error: null });
+        else postponed.push({ ...document, nextTryTime: Math.ceil((time + again) * 1000), error: null });
       } else {
         this.#lastFailed = id;
         this.#lastError = `${id}: ${result.error}`;

@@ -191,18 +191,16 @@ export class Sync implements SyncControl {
   async #minTheClock(): Promise<void> {
     const { now, writer, limits } = this.#options;
     const time = now();
-    if (time < this.#clock) {
-      this.#dispatcher!.clockPutBack();
+    if (time < this.#clock)
       await writer.join(async (tx) =>
         hasten(tx, time * 1000, Math.max(limits.maxWaitMs, limits.settleMs) * 1000),
       );
-    }
     this.#clock = time;
   }
 
   /** Whether the documents of this database go to this target: they were sent to it, or to none before. */
   async #accept(): Promise<boolean> {
-    const { reads, target, logger, now, limits } = this.#options;
+    const { reads, target, logger } = this.#options;
     const row = await reads.target();
     if (row !== undefined && row.identity !== target!.identity) {
       const notice = `the documents were last sent to ${row.identity}; run "cli resync" to send them to ${target!.identity}`;
@@ -211,7 +209,7 @@ export class Sync implements SyncControl {
       return false;
     }
     this.#notice = '';
-    if (row?.sending === 1) this.#dispatcher!.distrustUntil(now() + limits.settleMs);
+    if (row?.sending === 1) this.#dispatcher!.distrust();
     // A Resync may have been asked for since the row was read.
     this.#dispatcher!.generation = Math.max(this.#dispatcher!.generation, row?.generation ?? 1);
     this.#accepted = true;
