@@ -71,16 +71,16 @@ export class Dispatcher {
   }
 
   /**
-   * From now on, and until then, an acknowledged document is sent once more: a process before this one may have
-   * sent something that is still on its way. Milliseconds since the epoch.
+   * From now on, and for as long as a request may be on its way, an acknowledged document is sent once more: a
+   * process before this one may have sent something.
    */
-  distrustUntil(time: number): void {
-    this.#memory.distrustAllUntil(time);
+  distrust(): void {
+    this.#memory.distrustAllUntil(performance.now() + this.#options.limits.settleMs);
   }
 
   /** Whether something that was sent may still be applied. */
   get unsettled(): boolean {
-    return this.#memory.unsettled(this.#options.now());
+    return this.#memory.unsettled(performance.now());
   }
 
   /**
@@ -128,7 +128,7 @@ export class Dispatcher {
     const low = await reads.due(1, time, size);
     const reserved = Math.min(low.length, Math.ceil(size / RESERVED_SHARE));
     const high = await reads.due(0, time, size - reserved);
-    return [...high, ...low.slice(0, size - high.length)];
+    return interleave(high, low.slice(0, size - high.length));
   }
 
   #operation(due: DueDocument, state: Parameters<typeof toDocument>[1] | null): Operation {
@@ -171,7 +171,9 @@ export class Dispatcher {
         }
       }
     };
-    await Promise.all(Array.from({ length: target.concurrency }, lane));
+    // Not before all have ended: a document would have two senders else.
+    for (const ended of await Promise.allSettled(Array.from({ length: target.concurrency }, lane)))
+      if (ended.status === 'rejected') throw ended.reason;
     return results;
   }
 
@@ -202,6 +204,7 @@ export class Dispatcher {
   ): Promise<Cycle> {
     const { writer, now, metrics, logger } = this.#options;
     const time = now();
+    const elapsed = performance.now();
     const cleared: DueDocument[] = [];
     const postponed: Parameters<typeof postpone>[1][number][] = [];
     let outage: OutageError | undefined;
@@ -213,15 +216,15 @@ export class Dispatcher {
         outage = result;
         metrics.documents.inc({ outcome: 'outage' });
         this.#lastFailed = id;
-        if (result.unanswered) this.#memory.distrust(id, time + this.#options.limits.settleMs);
+        if (result.unanswered) this.#memory.distrust(id, elapsed + this.#options.limits.settleMs);
         const wait = this.#memory.fail(id, this.#options);
         if (this.#options.target.batchSize === 1)
           postponed.push({ ...document, nextTryTime: (time + wait) * 1000, error: null });
       } else if (result.kind === 'acknowledged') {
         metrics.documents.inc({ outcome: 'acknowledged' });
-        const again = this.#memory.pass(id, time);
+        const again = this.#memory.pass(id, elapsed);
         if (again === undefined) cleared.push(document);
-        else postponed.push({ ...document, nextTryTime: again * 1000, error: null });
+        else postponed.push({ ...document, nextTryTime: Math.ceil((time + again) * 1000), error: null });
       } else {
         this.#lastFailed = id;
         this.#lastError = `${id}: ${result.error}`;
@@ -240,7 +243,7 @@ export class Dispatcher {
       }
     }
     if (outage) {
-      this.failed(outage);
+      if (!outage.collectionMissing) this.failed(outage);
       logger.warn(
         { error: oneLine(outage), breaker: this.#options.breaker.state },
         'the search index is failing',
@@ -258,6 +261,16 @@ export class Dispatcher {
     if (outage?.collectionMissing) throw outage;
     return outage ? 'failed' : 'progress';
   }
+}
+
+/** Low priority's share of the cycle's places is also its share of the cycle's bytes. */
+function interleave<T>(high: readonly T[], low: readonly T[]): T[] {
+  const mixed: T[] = [];
+  for (let h = 0, l = 0; h < high.length || l < low.length; ) {
+    for (let n = 1; n < RESERVED_SHARE && h < high.length; n++) mixed.push(high[h++]!);
+    if (l < low.length) mixed.push(low[l++]!);
+  }
+  return mixed;
 }
 
 /** Verdicts of which some count as a failure of the index. */

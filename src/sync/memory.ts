@@ -8,7 +8,7 @@ interface Trouble {
   failures: number;
   /** How many documents had passed when it last failed. */
   passedAt: number;
-  /** Until when something that was sent may still be applied, milliseconds since the epoch. */
+  /** Until when something that was sent may still be applied. */
   unsettledUntil: number;
 }
 
@@ -16,6 +16,9 @@ interface Trouble {
  * What a sender remembers of documents in trouble. It holds one entry a document that failed and has not passed
  * since, so it never outgrows the dirty set. It may be lost: what it protects from, a start after a crash is
  * protected from as a whole.
+ *
+ * Times are milliseconds of `performance.now()`: how long a request may be on its way does not follow a clock that
+ * somebody sets.
  */
 export class Memory {
   readonly #troubles = new Map<string, Trouble>();
@@ -57,13 +60,13 @@ export class Memory {
     return trouble !== undefined && trouble.failures > 0 && this.#passed > trouble.passedAt;
   }
 
-  /** Notes an acknowledgement; returns when the document is to be sent once more, undefined where it is not. */
+  /** Notes an acknowledgement; returns in how long the document is to be sent once more, undefined where it is not. */
   pass(id: string, now: number): number | undefined {
     this.#passed += 1;
     const trouble = this.#troubles.get(id);
     if (trouble !== undefined) trouble.failures = 0;
     const until = Math.max(this.#distrustedUntil, trouble?.unsettledUntil ?? 0);
-    return until > now ? until : undefined;
+    return until > now ? until - now : undefined;
   }
 
   /** The document is clean. */

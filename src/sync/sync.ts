@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { createResync, finishResync, markNext } from '../db/queries/resync.ts';
-import { type NamedDocument, type SyncReads, saveTarget, unpark } from '../db/queries/sync.ts';
+import { createResync, finishResync, markNext, nextGeneration } from '../db/queries/resync.ts';
+import {
+  hasten,
+  type NamedDocument,
+  retarget,
+  type SyncReads,
+  saveTarget,
+  unpark,
+} from '../db/queries/sync.ts';
 import {
   DocumentParkedError,
   DrainingError,
@@ -43,6 +50,8 @@ const POLL_MS = 5_000;
 const RESYNC_CHUNK = 5_000;
 const COUNTS_AGE_MS = 2_000;
 const COMPARE_EVERY_MS = 60_000;
+/** What older generations left could not be deleted: tried again after this. */
+const FINISH_AGAIN_MS = 5_000;
 const STOP_GRACE_MS = 2_000;
 
 /**
@@ -66,12 +75,14 @@ export class Sync implements SyncControl {
   readonly #cleared = new Wakeable();
   #loop: Promise<void> | undefined;
   #prepared = false;
-  /** Whether the collection was missing while documents were sent. */
-  #lost = false;
   #accepted = false;
   #notice = '';
   #counts: { readonly at: number; readonly value: ReturnType<SyncReads['counts']> } | undefined;
-  #comparedAt = 0;
+  #comparedAt = Number.NEGATIVE_INFINITY;
+  /** The clock as it was last seen; later than now where it has been put back, or may have been before the start. */
+  #clock = Number.POSITIVE_INFINITY;
+  /** When the end of a resync may be tried again, on the clock of `performance.now()`. */
+  #finishAfter = 0;
 
   constructor(options: SyncOptions) {
     this.#options = options;
@@ -132,10 +143,8 @@ export class Sync implements SyncControl {
         if (waitMs > 0) await this.#wake.wait(waitMs, signal);
       } catch (error) {
         if (signal.aborted) break;
-        if (error instanceof OutageError && error.collectionMissing) {
-          this.#prepared = false;
-          this.#lost = true;
-        } else this.#options.logger.error({ err: error }, 'sync failed');
+        if (error instanceof OutageError) this.#prepared &&= !error.collectionMissing;
+        else this.#options.logger.error({ err: error }, 'sync failed');
         this.#dispatcher!.failed(error);
         // Commits go on meanwhile: they must not shorten the wait.
         await new Wakeable().wait(Math.max(50, this.#dispatcher!.waitMs()), signal);
@@ -156,8 +165,10 @@ export class Sync implements SyncControl {
       return 0;
     }
     if (!this.#accepted && !(await this.#accept())) return POLL_MS;
+    await this.#minTheClock();
     if (!this.#prepared) await this.#prepare(signal);
     const marked = await this.#markResync(signal);
+    const started = this.#options.now() * 1000;
     const cycle = await dispatcher.cycle(signal, this.#cutOff.signal);
     this.#cleared.wake();
     await this.#compare(signal);
@@ -167,18 +178,29 @@ export class Sync implements SyncControl {
       return 0;
     }
     if (marked) return 0;
-    return await this.#idleMs();
+    return await this.#idleMs(started);
   }
 
-  async #idleMs(): Promise<number> {
-    const next = await this.#options.reads.nextDueTime();
+  async #idleMs(after: number): Promise<number> {
+    const next = await this.#options.reads.nextDueTime(after);
     if (next === undefined) return POLL_MS;
     return Math.min(POLL_MS, Math.max(50, next / 1000 - this.#options.now()));
   }
 
+  /** Waits are noted as times of day: where the clock has been put back, they would last as much longer. */
+  async #minTheClock(): Promise<void> {
+    const { now, writer, limits } = this.#options;
+    const time = now();
+    if (time < this.#clock)
+      await writer.join(async (tx) =>
+        hasten(tx, time * 1000, Math.max(limits.maxWaitMs, limits.settleMs) * 1000),
+      );
+    this.#clock = time;
+  }
+
   /** Whether the documents of this database go to this target: they were sent to it, or to none before. */
   async #accept(): Promise<boolean> {
-    const { reads, target, logger, now, limits } = this.#options;
+    const { reads, target, logger } = this.#options;
     const row = await reads.target();
     if (row !== undefined && row.identity !== target!.identity) {
       const notice = `the documents were last sent to ${row.identity}; run "cli resync" to send them to ${target!.identity}`;
@@ -187,8 +209,9 @@ export class Sync implements SyncControl {
       return false;
     }
     this.#notice = '';
-    if (row?.sending === 1) this.#dispatcher!.distrustUntil(now() + limits.settleMs);
-    this.#dispatcher!.generation = row?.generation ?? 1;
+    if (row?.sending === 1) this.#dispatcher!.distrust();
+    // A Resync may have been asked for since the row was read.
+    this.#dispatcher!.generation = Math.max(this.#dispatcher!.generation, row?.generation ?? 1);
     this.#accepted = true;
     await this.#saveTarget(1);
     return true;
@@ -201,18 +224,16 @@ export class Sync implements SyncControl {
     });
   }
 
-  /** Creates the collection where it is missing; a new one is empty, so everything is sent anew. */
+  /** Creates the collection where it is missing; into an empty one everything is sent anew. */
   async #prepare(signal: AbortSignal): Promise<void> {
     const { target, limits, logger } = this.#options;
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(limits.callTimeoutMs)]);
     const outcome = await target!.prepare(bounded);
-    // Whoever creates a collection has an empty index; so has whoever finds it again after it was missing.
-    if (outcome === 'created' || (this.#lost && outcome === 'unknown')) {
-      logger.info({ target: target!.identity }, 'collection created');
+    if (outcome === 'empty' && (await this.#options.reads.anyClean())) {
+      logger.info({ target: target!.identity }, 'the collection is empty; everything is sent anew');
       await this.#beginResync(null, null);
     }
     this.#prepared = true;
-    this.#lost = false;
   }
 
   /** Marks the next chunk of the running resync, or ends it; whether there was something to do. */
@@ -233,8 +254,17 @@ export class Sync implements SyncControl {
     }
     if (backlog > 0 || (await reads.dirtyBefore(resync.scope, resync.elementType, resync.markFinishTime)) > 0)
       return false;
+    if (performance.now() < this.#finishAfter) return false;
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(limits.callTimeoutMs)]);
-    await target!.deleteOlder(resync, resync.generation, bounded);
+    try {
+      await target!.deleteOlder(resync, resync.generation, bounded);
+    } catch (error) {
+      if (!(error instanceof OutageError) || error.collectionMissing) throw error;
+      // Documents that can be sent do not wait for what cannot be deleted.
+      this.#finishAfter = performance.now() + FINISH_AGAIN_MS;
+      logger.warn({ error: error.message, generation: resync.generation }, 'a resync could not be finished');
+      return false;
+    }
     await writer.join(async (tx) => finishResync(tx, resync.generation, now() * 1000));
     logger.info({ generation: resync.generation, documents: resync.marked }, 'resync finished');
     return true;
@@ -242,9 +272,9 @@ export class Sync implements SyncControl {
 
   /** Measures what the index holds against what the database implies, now and then. */
   async #compare(signal: AbortSignal): Promise<void> {
-    const { now, reads, target, metrics, limits } = this.#options;
-    if (now() - this.#comparedAt < COMPARE_EVERY_MS) return;
-    this.#comparedAt = now();
+    const { reads, target, metrics, limits } = this.#options;
+    if (performance.now() - this.#comparedAt < COMPARE_EVERY_MS) return;
+    this.#comparedAt = performance.now();
     metrics.expectedDocuments.set(await reads.expected());
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(limits.callTimeoutMs)]);
     const count = await target!.count(bounded).catch(() => undefined);
@@ -345,19 +375,18 @@ export class Sync implements SyncControl {
   async resync(scope: string | undefined, elementType: ElementType | undefined): Promise<number> {
     if (this.#options.target === undefined) throw new SyncDisabledError();
     const generation = await this.#beginResync(scope ?? null, elementType ?? null);
-    this.#notice = '';
-    this.#accepted = true;
     this.wake();
     return generation;
   }
 
   /** Notes a new generation and the target it is sent to, in one transaction. */
   async #beginResync(scope: string | null, elementType: string | null): Promise<number> {
-    const { reads, writer, target, now } = this.#options;
-    const generation = ((await reads.target())?.generation ?? 1) + 1;
-    await writer.join(async (tx) => {
-      await createResync(tx, { scope, elementType }, generation, now() * 1000);
-      saveTarget(tx, { identity: target!.identity, generation, sending: 1 });
+    const { writer, target, now } = this.#options;
+    const generation = await writer.join(async (tx) => {
+      const next = await nextGeneration(tx);
+      await createResync(tx, { scope, elementType }, next, now() * 1000);
+      retarget(tx, target!.identity, next);
+      return next;
     });
     this.#dispatcher!.generation = generation;
     return generation;
@@ -366,13 +395,20 @@ export class Sync implements SyncControl {
   async waitForSync(sequence: SequenceKey, revision: number, signal: AbortSignal): Promise<void> {
     const { reads, target } = this.#options;
     if (target === undefined) throw new SyncDisabledError();
-    const either = AbortSignal.any([signal, this.#draining.signal]);
-    for (;;) {
-      either.throwIfAborted();
-      const pending = await reads.pending(sequence.scope, sequence.elementType, revision);
-      if (pending === undefined) return;
-      if (pending.parked) throw new DocumentParkedError(documentId({ ...sequence, ...pending }));
-      await this.#cleared.wait(1_000, either);
+    const left = new AbortController();
+    const either = AbortSignal.any([signal, this.#draining.signal, left.signal]);
+    try {
+      for (;;) {
+        either.throwIfAborted();
+        // Waits from before it looks: many may wait, and a wake-up is kept for one only.
+        const cleared = this.#cleared.wait(1_000, either);
+        const pending = await reads.pending(sequence.scope, sequence.elementType, revision);
+        if (pending === undefined) return;
+        if (pending.parked) throw new DocumentParkedError(documentId({ ...sequence, ...pending }));
+        await cleared;
+      }
+    } finally {
+      left.abort();
     }
   }
 }

@@ -47,6 +47,14 @@ export class OutageError extends Error {
   }
 }
 
+/** Answers of something in between that has had no answer itself, so that the request may still be applied. */
+const UNANSWERED_STATUS = new Set([408, 502, 504]);
+
+/** Whether an answer with this status leaves open what became of the request. */
+export function leavesOpen(status: number): boolean {
+  return UNANSWERED_STATUS.has(status);
+}
+
 /** Where documents are sent. Every call settles soon after its signal is aborted. */
 export interface Target {
   /** What and where it is, without credentials; kept in the database. */
@@ -55,10 +63,10 @@ export interface Target {
   readonly batchSize: number;
   readonly concurrency: number;
   /**
-   * Creates the collection where it is missing. `unknown`: it is there now, and the target does not tell whether it
-   * was before. Throws OutageError, or an Error where it has another schema.
+   * Creates the collection where it is missing, and tells whether it holds documents: one that a request made which
+   * was given up is as empty as one just created. Throws OutageError, or an Error where it has another schema.
    */
-  prepare(signal: AbortSignal): Promise<'created' | 'existing' | 'unknown'>;
+  prepare(signal: AbortSignal): Promise<'empty' | 'filled'>;
   /** One verdict an operation, in their order. Throws OutageError where there is none. */
   send(operations: readonly Operation[], signal: AbortSignal): Promise<Verdict[]>;
   /** How many documents the index holds; undefined where the target cannot tell. */

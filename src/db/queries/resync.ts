@@ -11,6 +11,15 @@ export interface ResyncScope {
 const IN_SCOPE = `sequence_id IN (SELECT id FROM sequence
   WHERE (?1 IS NULL OR scope = ?1) AND (?2 IS NULL OR element_type = ?2))`;
 
+/** The generation of the next resync. */
+export async function nextGeneration(tx: WriteTransaction): Promise<number> {
+  const [row] = await tx.query<{ generation: number }>(
+    'SELECT coalesce((SELECT generation FROM sync_target), 1) + 1 AS generation',
+    [],
+  );
+  return row!.generation;
+}
+
 /** Begins a resync; returns how many documents there are to send. */
 export async function createResync(
   tx: WriteTransaction,

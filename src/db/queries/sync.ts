@@ -113,11 +113,15 @@ export class SyncReads {
     return this.#query(DUE, [priority, now, limit]);
   }
 
-  /** When the next document becomes due, microseconds since the epoch; undefined where none will by itself. */
-  async nextDueTime(): Promise<number | undefined> {
+  /**
+   * When the next document becomes due after `after`, microseconds since the epoch; undefined where none will by
+   * itself. What was due before and could not be sent waits for another document, which has a time of its own.
+   */
+  async nextDueTime(after: number): Promise<number | undefined> {
     const [row] = await this.#query<{ next: number | null }>(
-      `SELECT min(next_try_time) AS next FROM dirty_document WHERE next_try_time < ${PARKED}`,
-      [],
+      `SELECT min(next) AS next FROM (SELECT min(next_try_time) AS next FROM dirty_document
+         WHERE priority IN (0, 1) AND next_try_time > ?1 AND next_try_time < ${PARKED} GROUP BY priority)`,
+      [after],
     );
     return row?.next ?? undefined;
   }
@@ -199,11 +203,22 @@ export class SyncReads {
     return row!.n;
   }
 
-  /** How many documents of low priority are dirty, counted up to `limit`. */
+  /** Whether there is a document that the index is to hold and that is not dirty. */
+  async anyClean(): Promise<boolean> {
+    const clean = (table: string) => `EXISTS (SELECT 1 FROM ${table} LEFT JOIN dirty_document d
+      USING (sequence_id, element_id, version_number) WHERE d.mark IS NULL)`;
+    const [row] = await this.#query<{ clean: number }>(
+      `SELECT ${clean('element')} OR ${clean('version')} AS clean`,
+      [],
+    );
+    return row!.clean === 1;
+  }
+
+  /** How many documents of low priority are dirty, parked ones apart, counted up to `limit`. */
   async backlog(limit: number): Promise<number> {
     const [row] = await this.#query<{ n: number }>(
-      'SELECT count(*) AS n FROM (SELECT 1 FROM dirty_document WHERE priority = 1 LIMIT ?1)',
-      [limit],
+      'SELECT count(*) AS n FROM (SELECT 1 FROM dirty_document WHERE priority = 1 AND next_try_time < ?2 LIMIT ?1)',
+      [limit, PARKED],
     );
     return row!.n;
   }
@@ -274,6 +289,18 @@ export function postpone(
   );
 }
 
+/**
+ * Makes documents due at `now` (microseconds) whose next try is further away than any wait: it was written before
+ * the clock was put back.
+ */
+export function hasten(tx: WriteTransaction, now: number, longestWait: number): void {
+  tx.execute(
+    `UPDATE dirty_document SET next_try_time = json(?1)->>0
+     WHERE next_try_time > json(?1)->>1 AND next_try_time < ${PARKED}`,
+    [JSON.stringify([now, now + longestWait])],
+  );
+}
+
 /** A document by its scope and type, where its sequence's id is not known. */
 export type NamedDocument = readonly [
   scope: string,
@@ -308,7 +335,17 @@ export async function unpark(
 export function saveTarget(tx: WriteTransaction, target: Omit<SyncTargetRow, 'id'>): void {
   tx.execute(
     `INSERT INTO sync_target (id, identity, generation, sending) VALUES (1, ?1, ?2, ?3)
-     ON CONFLICT (id) DO UPDATE SET identity = ?1, generation = ?2, sending = ?3`,
+     ON CONFLICT (id) DO UPDATE SET identity = ?1, generation = max(generation, ?2), sending = ?3`,
     [target.identity, target.generation, target.sending],
+  );
+}
+
+/** Notes that documents of a new generation go to this target, where they may have gone to another before. */
+export function retarget(tx: WriteTransaction, identity: string, generation: number): void {
+  tx.execute(
+    `INSERT INTO sync_target (id, identity, generation, sending) VALUES (1, ?1, ?2, 0)
+     ON CONFLICT (id) DO UPDATE SET generation = ?2, sending = CASE WHEN identity = ?1 THEN sending ELSE 0 END,
+       identity = ?1`,
+    [identity, generation],
   );
 }

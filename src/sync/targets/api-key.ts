@@ -1,5 +1,6 @@
 import { type Dispatcher, request } from 'undici';
 import { OutageError } from '../target.ts';
+import { boundedText } from './bounded-text.ts';
 
 /** Where the key of the Typesense Client service comes from. */
 export interface ApiKeyOptions {
@@ -63,15 +64,24 @@ export class ApiKey {
         `${managementUrl!.replace(/\/$/, '')}/keys/${encodeURIComponent(serviceName)}`,
         { headers: { authorization: `Bearer ${adminToken ?? ''}` }, dispatcher, signal },
       );
-      const text = await body.text();
+      const text = await boundedText(body, MAX_ANSWER_BYTES);
       if (statusCode !== 200) throw new Error(`it answered ${statusCode}`);
-      if (text.length > MAX_ANSWER_BYTES) throw new Error('its answer is too long');
-      const { api_key: key } = JSON.parse(text) as { api_key?: unknown };
+      const { service_name: owner, api_key: key } = parsed(text);
+      if (owner !== serviceName) throw new Error('its answer is about another service');
       if (typeof key !== 'string' || !/^[\x21-\x7e]+$/.test(key)) throw new Error('its answer holds no key');
       return key;
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new OutageError(`the key management service gave no key: ${why}`, { unanswered: false, cause });
     }
+  }
+}
+
+/** An answer's text may hold a key: what cannot be read is not repeated in the error. */
+function parsed(text: string): { service_name?: unknown; api_key?: unknown } {
+  try {
+    return (JSON.parse(text) ?? {}) as { service_name?: unknown; api_key?: unknown };
+  } catch {
+    throw new Error('its answer is not JSON');
   }
 }

@@ -1,7 +1,15 @@
 import { Agent, request } from 'undici';
 import { COLLECTION_FIELDS } from '../document.ts';
-import { type Operation, OutageError, retryAfterMs, type Target, type Verdict } from '../target.ts';
+import {
+  leavesOpen,
+  type Operation,
+  OutageError,
+  retryAfterMs,
+  type Target,
+  type Verdict,
+} from '../target.ts';
 import { ApiKey, type ApiKeyOptions } from './api-key.ts';
+import { boundedText } from './bounded-text.ts';
 
 /** How to reach the Typesense Client service. */
 export interface TypesenseClientOptions extends Omit<ApiKeyOptions, 'dispatcher'> {
@@ -13,14 +21,18 @@ export interface TypesenseClientOptions extends Omit<ApiKeyOptions, 'dispatcher'
 
 interface Answer {
   readonly status: number;
+  /** Of a refusal, as it came. */
   readonly detail: string;
+  /** Of a success. */
+  readonly body: Readonly<Record<string, unknown>>;
   readonly retryAfterMs: number | undefined;
 }
 
+const MAX_ANSWER_BYTES = 1024 * 1024;
 const MAX_DETAIL_LENGTH = 4_096;
+const COLLECTION_MISSING = /Collection not found|No collection with name/i;
 const MISSING = /Could not find a document with id/i;
 const EXISTS = /already exists/i;
-const NO_COLLECTION = /collection not found|could not find a collection/i;
 
 /**
  * The Typesense Client service: one document a call, over kept-alive connections. It answers 500 for everything
@@ -42,15 +54,16 @@ export class TypesenseClientTarget implements Target {
     this.#key = new ApiKey({ ...options, dispatcher: this.#dispatcher });
   }
 
-  async prepare(signal: AbortSignal): Promise<'existing' | 'unknown'> {
+  async prepare(signal: AbortSignal): Promise<'empty' | 'filled'> {
     const answer = await this.#post(
       '/collections',
       { name: this.#options.collection, fields: COLLECTION_FIELDS },
       signal,
     );
-    // The service answers the same where the collection was there already.
-    if (answer.status < 300) return 'unknown';
-    if (answer.status === 409 || EXISTS.test(answer.detail)) return 'existing';
+    // It answers the same for a collection that was there, which is told from a new one by what it holds.
+    const held = answer.body['num_documents'];
+    if (answer.status < 300) return typeof held === 'number' && held > 0 ? 'filled' : 'empty';
+    if (answer.status === 409 || EXISTS.test(answer.detail)) return 'filled';
     throw outage(answer);
   }
 
@@ -116,17 +129,10 @@ export class TypesenseClientTarget implements Target {
       });
       const after = response.headers['retry-after'];
       const wait = retryAfterMs(Array.isArray(after) ? after[0] : after, Date.now());
-      if (response.statusCode < 300) {
-        const type = String(response.headers['content-type'] ?? '');
-        await response.body.dump();
-        if (!type.startsWith('application/json'))
-          throw new OutageError(`it answered ${response.statusCode} with ${type || 'nothing'}`, {
-            unanswered: true,
-          });
-        return { status: response.statusCode, detail: '', retryAfterMs: wait };
-      }
-      const text = (await response.body.text()).slice(0, MAX_DETAIL_LENGTH);
-      return { status: response.statusCode, detail: text, retryAfterMs: wait };
+      const text = await boundedText(response.body, MAX_ANSWER_BYTES);
+      const status = response.statusCode;
+      if (status < 300) return { status, detail: '', body: jsonObject(text), retryAfterMs: wait };
+      return { status, detail: text.slice(0, MAX_DETAIL_LENGTH), body: {}, retryAfterMs: wait };
     } catch (cause) {
       if (cause instanceof OutageError) throw cause;
       const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
@@ -137,9 +143,17 @@ export class TypesenseClientTarget implements Target {
   }
 }
 
+/** What a proxy or a portal says in the place of the service acknowledges nothing, nor does half an answer. */
+function jsonObject(text: string): Record<string, unknown> {
+  const value = JSON.parse(text) as unknown;
+  if (typeof value !== 'object' || value === null) throw new Error('the answer is no JSON object');
+  return value as Record<string, unknown>;
+}
+
 function verdictOf(answer: Answer): Verdict {
   if (answer.status < 300) return { kind: 'acknowledged' };
-  if (answer.status === 500 && answer.detail !== '' && !NO_COLLECTION.test(answer.detail))
+  if (COLLECTION_MISSING.test(answer.detail)) throw outage(answer);
+  if (answer.status === 500 && answer.detail !== '')
     return { kind: 'refused', error: `500 ${answer.detail}`.slice(0, 500), certain: false };
   if (answer.status === 409 || answer.status === 413 || answer.status === 400)
     return { kind: 'refused', error: `${answer.status} ${answer.detail}`.slice(0, 500), certain: true };
@@ -148,8 +162,8 @@ function verdictOf(answer: Answer): Verdict {
 
 function outage(answer: Answer): OutageError {
   return new OutageError(`it answered ${answer.status} ${answer.detail}`.slice(0, 500), {
-    unanswered: false,
-    collectionMissing: answer.status === 404 || NO_COLLECTION.test(answer.detail),
+    unanswered: leavesOpen(answer.status),
+    collectionMissing: answer.status === 404 || COLLECTION_MISSING.test(answer.detail),
     retryAfterMs: answer.retryAfterMs,
   });
 }

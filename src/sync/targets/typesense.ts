@@ -2,7 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { Client, Errors } from 'typesense';
 import { COLLECTION_FIELDS } from '../document.ts';
-import { type Operation, OutageError, type Target, type Verdict } from '../target.ts';
+import { leavesOpen, type Operation, OutageError, type Target, type Verdict } from '../target.ts';
 
 /** How to reach Typesense. */
 export interface TypesenseOptions {
@@ -40,29 +40,28 @@ export class TypesenseTarget implements Target {
     return this.#batchSize;
   }
 
-  async prepare(signal: AbortSignal): Promise<'created' | 'existing'> {
+  async prepare(signal: AbortSignal): Promise<'empty' | 'filled'> {
     const { collection } = this.#options;
     return await this.#call(signal, async (client) => {
       try {
-        const { fields } = await client.collections(collection).retrieve();
+        const { fields, num_documents } = await client.collections(collection).retrieve();
+        if (!Array.isArray(fields) || typeof num_documents !== 'number') throw notAnAnswer('a collection');
         const wrong = COLLECTION_FIELDS.filter(
-          ({ name, type }) => !fields?.some((field) => field.name === name && field.type === type),
+          ({ name, type }) => !fields.some((field) => field.name === name && field.type === type),
         );
         if (wrong.length > 0)
           throw new Error(
             `the collection ${collection} has another schema (${wrong.map(({ name }) => name).join(', ')}); run "cli resync --recreate"`,
           );
-        return 'existing';
+        return num_documents === 0 ? 'empty' : 'filled';
       } catch (error) {
         if (!(error instanceof Errors.ObjectNotFound)) throw error;
       }
-      try {
-        await client.collections().create({ name: collection, fields: [...COLLECTION_FIELDS] });
-        return 'created';
-      } catch (error) {
-        if (error instanceof Errors.ObjectAlreadyExists) return 'existing';
-        throw error;
-      }
+      const { name } = await client
+        .collections()
+        .create({ name: collection, fields: [...COLLECTION_FIELDS] });
+      if (name !== collection) throw notAnAnswer('a collection');
+      return 'empty';
     });
   }
 
@@ -124,12 +123,7 @@ export class TypesenseTarget implements Target {
         ids.push(`\`${id}\``);
         length += id.length + 3;
       }
-      await this.#call(signal, (client) =>
-        client
-          .collections(this.#options.collection)
-          .documents()
-          .delete({ filter_by: `id:=[${ids.join(',')}]` }),
-      );
+      await this.#deleteWhere(`id:=[${ids.join(',')}]`, signal);
       for (const index of indexes.slice(from, first)) verdicts[index] = { kind: 'acknowledged' };
     }
   }
@@ -146,36 +140,32 @@ export class TypesenseTarget implements Target {
     generation: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const { collection } = this.#options;
-    const older = `sync_generation:<${generation}`;
-    if (scope === null && elementType === null) {
-      await this.#call(signal, (client) =>
-        client.collections(collection).documents().delete({ filter_by: older }),
-      );
-      return;
-    }
-    // Typesense compares strings without case and symbols, so that a filter by scope would hit others' documents:
-    // it finds the candidates, this compares exactly, and they are deleted by id, which is exact.
-    const filters = [older];
-    if (scope !== null) filters.push(`scope:=\`${scope}\``);
+    const filters = [`sync_generation:<${generation}`];
     if (elementType !== null) filters.push(`element_type:=\`${elementType}\``);
-    const exported = await this.#call(signal, (client) =>
+    if (scope === null) return await this.#deleteWhere(filters.join(' && '), signal);
+    // A filter compares words, without case and symbols: it finds the scopes `a-b`, `A.B` and `ab` alike. It only
+    // narrows the search down; what goes is what bears this very scope.
+    filters.push(`scope:=\`${scope}\``);
+    const lines = await this.#call(signal, (client) =>
       client
-        .collections(collection)
+        .collections(this.#options.collection)
         .documents()
-        .export({ filter_by: filters.join(' && '), include_fields: 'id,scope,element_type' }),
+        .export({ filter_by: filters.join(' && '), include_fields: 'id,scope' }),
     );
-    const orphans = exported
+    const ids = String(lines)
       .split('\n')
       .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as { id: string; scope: string; element_type: string })
-      .filter(
-        (document) =>
-          (scope === null || document.scope === scope) &&
-          (elementType === null || document.element_type === elementType),
-      )
-      .map(({ id }): Operation => ({ kind: 'delete', id }));
-    await this.#delete(orphans, [...orphans.keys()], [], signal);
+      .map((line) => JSON.parse(line) as { id: string; scope: string })
+      .filter((document) => document.scope === scope);
+    const operations = ids.map(({ id }): Operation => ({ kind: 'delete', id }));
+    await this.#delete(operations, [...operations.keys()], [], signal);
+  }
+
+  async #deleteWhere(filter: string, signal: AbortSignal): Promise<void> {
+    const answer: { num_deleted?: unknown } = await this.#call(signal, (client) =>
+      client.collections(this.#options.collection).documents().delete({ filter_by: filter }),
+    );
+    if (typeof answer?.num_deleted !== 'number') throw notAnAnswer('a deletion');
   }
 
   async drop(signal: AbortSignal): Promise<void> {
@@ -195,7 +185,7 @@ export class TypesenseTarget implements Target {
 
   /** Runs a call of the client, bounded by the signal; throws OutageError for all that is no verdict. */
   async #call<T>(signal: AbortSignal, action: (client: Client) => Promise<T>): Promise<T> {
-    signal.throwIfAborted();
+    if (signal.aborted) throw new OutageError('no time is left for the call', { unanswered: false });
     this.#connection ??= connect(this.#options);
     const { client, agent } = this.#connection;
     const abort = () => {
@@ -267,6 +257,11 @@ function verdictOf(result: ImportResult): Verdict {
   return { kind: 'refused', error: `${result.code} ${result.error}`.slice(0, 500), certain };
 }
 
+/** What a proxy or a portal says in the place of Typesense tells nothing. */
+function notAnAnswer(of: string): OutageError {
+  return new OutageError(`the answer is not that of ${of}`, { unanswered: true });
+}
+
 function outageOf(error: unknown): Error {
   if (error instanceof OutageError) return error;
   // What this file throws by itself, as of a collection with another schema.
@@ -277,7 +272,7 @@ function outageOf(error: unknown): Error {
   const message = (error instanceof Error ? error.message : String(error)).slice(0, 500);
   return new OutageError(message, {
     // A refused connection has carried nothing; anything else without a status may have been applied.
-    unanswered: status === undefined && code !== 'ECONNREFUSED',
+    unanswered: status === undefined ? code !== 'ECONNREFUSED' : leavesOpen(status),
     collectionMissing: status === 404 && message.includes('Collection not found'),
   });
 }

@@ -1,0 +1,148 @@
+import { describe, expect, test } from 'vitest';
+import { answers } from '../support/typesense/faults.ts';
+import { until } from '../support/until.ts';
+import {
+  AT,
+  COLLECTION,
+  converged,
+  dirty,
+  type Follower,
+  follow,
+  generated,
+  KINDS,
+  startIndex,
+} from './harness.ts';
+
+const BAD = 'play_section_7_1';
+const counts = async ({ file }: Follower) => {
+  const { dirty: n, parked } = await dirty(file);
+  return { good: n - parked, parked };
+};
+
+describe.each(KINDS)('%s', (kind) => {
+  test('one document always refused among many good ones is parked, and sent again when asked', async () => {
+    const { double, env } = await startIndex(kind);
+    const follower = await follow({ ...env, SYNC_MAX_ATTEMPTS: '3' });
+    const { client, sync } = follower;
+    await generated(follower, double, 1, 5);
+    double.store.refuse(BAD);
+    const items = Array.from({ length: 600 }, (_, index) => ({ elementId: BigInt(index + 6) }));
+    const { revision } = await client.batchGenerate({ ...AT, items });
+    // Other documents pass meanwhile, which is what makes its refusals its own.
+    let next = 1_000n;
+    await until('it is parked', async () => {
+      await client.generate({ ...AT, elementId: next++ });
+      return (await dirty(follower.file)).parked === 1;
+    });
+    await until('the good ones are there', async () => (await counts(follower)).good === 0);
+    expect(double.documents(COLLECTION)).toHaveLength(5 + 600 - 1 + Number(next - 1_000n));
+
+    const parked = await sync.listParked({});
+    expect(parked).toMatchObject({ documents: [{ documentId: BAD, attempts: 3 }], nextPageToken: '' });
+    expect(parked.documents[0]!.error).toContain('is refused by the test');
+    await expect(sync.waitForSync({ ...AT, revision })).rejects.toThrow(/parked/);
+    await until('status tells', async () => (await sync.getSyncStatus({})).parked === 1n, 4_000);
+
+    // Left alone while it is parked.
+    const sent = double.log.total;
+    await client.generate({ ...AT, elementId: next++ });
+    await until('the good one is there', async () => (await counts(follower)).good === 0);
+    expect(double.log.total - sent).toBe(1);
+
+    double.store.accept(BAD);
+    expect(await sync.retryParked({ documentIds: ['play_section_1_1', 'no id', BAD] })).toMatchObject({
+      retried: 1n,
+    });
+    await converged(follower.file, double);
+  });
+
+  test('a parked document is sent again with its next change', async () => {
+    const { double, env } = await startIndex(kind);
+    const follower = await follow({ ...env, SYNC_MAX_ATTEMPTS: '1' });
+    await generated(follower, double, 1, 7);
+    await follower.client.createVersion({ ...AT, elementId: 7n });
+    await converged(follower.file, double);
+    double.store.refuse('play_section_7_2');
+    await follower.client.move({ ...AT, elementId: 7n, target: { case: 'first', value: true } });
+    let next = 100n;
+    await until('it is parked', async () => {
+      await follower.client.generate({ ...AT, elementId: next++ });
+      return (await dirty(follower.file)).parked === 1;
+    });
+    double.store.accept('play_section_7_2');
+    await follower.client.move({ ...AT, elementId: 7n, target: { case: 'position', value: 3 } });
+    await converged(follower.file, double);
+  });
+
+  test('a new version goes first: two latest for a moment, never none', async () => {
+    const { double, env } = await startIndex(kind);
+    const follower = await follow(env);
+    await generated(follower, double, 1, 3);
+    double.log.forget();
+    for (let index = 0; index < 10; index++) await follower.client.createVersion({ ...AT, elementId: 2n });
+    await converged(follower.file, double);
+    // Replays what was sent: from the first on, each state of the index has a latest version of the element.
+    const latest = new Map([['play_section_2_1', true]]);
+    const sends = double.log.requests.flatMap(({ route, body }) =>
+      route === 'import'
+        ? [body.split('\n').map((line) => JSON.parse(line))]
+        : route === 'sync'
+          ? [[JSON.parse(body).document]]
+          : [],
+    );
+    expect(sends.length).toBeGreaterThan(1);
+    for (const batch of sends) {
+      for (const { id, is_latest } of batch) latest.set(id, is_latest);
+      expect([...latest.values()]).toContain(true);
+    }
+  });
+
+  test('while the latest version is refused, an older one is not frozen, and nothing spins', async () => {
+    const { double, env } = await startIndex(kind);
+    const follower = await follow({ ...env, SYNC_MAX_ATTEMPTS: '1' });
+    await generated(follower, double, 1, 3);
+    double.store.refuse('play_section_2_2');
+    await follower.client.createVersion({ ...AT, elementId: 2n });
+    let next = 100n;
+    await until('it is parked', async () => {
+      await follower.client.generate({ ...AT, elementId: next++ });
+      return (await dirty(follower.file)).parked === 1;
+    });
+    await until('all else is there', async () => (await dirty(follower.file)).dirty === 2);
+    expect(double.documents(COLLECTION)).toContainEqual(
+      expect.objectContaining({ id: 'play_section_2_1', is_latest: true }),
+    );
+    double.store.accept('play_section_2_2');
+    await follower.sync.retryParked({ all: true });
+    await converged(follower.file, double);
+  });
+});
+
+describe('typesense-client', () => {
+  test.each([400, 409, 413])('%s of a single-document call is a verdict: parked', async (status) => {
+    const { double, env } = await startIndex('typesense-client');
+    const follower = await follow({ ...env, SYNC_MAX_ATTEMPTS: '2' });
+    await generated(follower, double, 1, 3);
+    const outage = double.faults.always(answers.detail(status, 'no'), ({ body }) => body.includes(BAD));
+    await follower.client.generate({ ...AT, elementId: 7n });
+    await until('it is parked', async () => (await dirty(follower.file)).parked === 1);
+    expect(outage.hits).toBe(2);
+    expect((await follower.sync.getSyncStatus({})).breakerState).toBe('closed');
+    outage.end();
+    await follower.sync.retryParked({ all: true });
+    await converged(follower.file, double);
+  });
+
+  test('500 for a document while no other passes uses up no attempt', async () => {
+    const { double, env } = await startIndex('typesense-client');
+    const follower = await follow({ ...env, SYNC_MAX_ATTEMPTS: '1' });
+    await generated(follower, double, 1, 3);
+    const outage = double.faults.always(answers.detail(500, 'Connection timed out'));
+    await follower.client.generate({ ...AT, elementId: 7n });
+    await follower.client.generate({ ...AT, elementId: 8n });
+    await until('it has been tried often', () => outage.hits > 8);
+    expect(await dirty(follower.file)).toEqual({ dirty: 2, parked: 0 });
+    outage.end();
+    await converged(follower.file, double);
+  });
+});
