@@ -138,4 +138,22 @@ export const COMMANDS: readonly Command[] = [
     },
     run: async (options, [type = '', id = '']) => (await import('./remove.ts')).remove(type, id, options),
   },
+  {
+    name: 'sync-status',
+    summary: 'shows how far the search index has followed',
+    details: ['Exit code: 0, or 1 when documents are parked or the service cannot be asked.'],
+    options: { server: SERVER, json: JSON_OUTPUT },
+    run: async (options) => (await import('./sync.ts')).syncStatus(options),
+  },
+  {
+    name: 'resync',
+    summary: 'has the running service send every document to the search index anew',
+    details: ['Exit code: 0 when it has begun, with --wait when it has ended; 1 when it has not.'],
+    options: {
+      server: SERVER,
+      recreate: { type: 'boolean', summary: 'drop the collection of this configuration first' },
+      wait: { type: 'boolean', summary: 'show the progress and wait for the end' },
+    },
+    run: async (options) => (await import('./sync.ts')).resync(options),
+  },
 ];

@@ -48,6 +48,19 @@ describe('README', () => {
     }
   });
 
+  test('its commands that speak to a running service work on one', async () => {
+    const { url } = await startApp();
+    const lines = commands
+      .flatMap((text) => text.split('\n'))
+      .filter((line) => line.startsWith('npm run cli -- '));
+    expect(lines.length).toBeGreaterThanOrEqual(3);
+    for (const line of lines) {
+      const args = [...line.split(' ').slice(4), '--server', url];
+      const { stdout } = await run(process.execPath, ['src/cli.ts', ...args], { cwd: ROOT, timeout: 20_000 });
+      expect(stdout).not.toBe('');
+    }
+  });
+
   test('its set-up and test commands are what CI runs', () => {
     const ci = readFileSync(`${ROOT}/.ci/run`, 'utf8');
     expect(commands).toContain('npm ci && npm start');
