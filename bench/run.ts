@@ -1,6 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { createClient } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
+import { ElementType, SequenceService } from '../gen/fountain/sequence/v1/sequence_pb.js';
+import { SyncService } from '../gen/fountain/sequence/v1/sync_pb.js';
+import { bareRate, holds, startIndex } from './index-target.ts';
 import { type LoadOptions, type LoadResult, runLoad } from './load.ts';
 import { type BenchServer, PLACEMENT, startServer } from './server.ts';
 
@@ -52,10 +58,93 @@ const SCENARIOS: Readonly<Record<string, (run: Runner) => Promise<void>>> = {
     await large.stop();
     await small.stop();
   },
+
+  /** Documents sent by the same sent with the bare HTTP client; commit to indexed; a Reorder until indexed. */
+  async index(run) {
+    for (const kind of ['typesense', 'typesense-client'] as const) {
+      const count = kind === 'typesense' ? 100_000 : 20_000;
+      await run.rates(`documents/s to ${kind} / bare HTTP client`, async () => {
+        const index = await startIndex(kind);
+        const server = await startServer(count, index.env);
+        const started = performance.now();
+        await holds(index, count);
+        const ours = count / ((performance.now() - started) / 1000);
+        await server.stop();
+        const bare = await bareRate(index, count);
+        await index.stop();
+        return [ours, bare];
+      });
+    }
+    const index = await startIndex('typesense');
+    const server = await startServer(10_000, index.env);
+    const { sequences, sync } = clientsOf(server.url);
+    const at = { scope: 'bench', elementType: ElementType.SCRIPT };
+    await holds(index, 10_000);
+    run.note(
+      `commit to indexed, idle: ${await timed(200, async (i) => {
+        const { revision } = await sequences.generate({ ...at, elementId: BigInt(20_000 + i) });
+        await sync.waitForSync({ ...at, revision });
+      })} (the Generate included)`,
+    );
+    const order = Array.from({ length: 10_000 }, (_, i) => BigInt(i + 1));
+    run.note(
+      `Reorder of 10,000 until indexed: ${await timed(3, async () => {
+        const { revision } = await sequences.reorder({ ...at, newOrder: order.reverse() });
+        await sync.waitForSync({ ...at, revision }, { timeoutMs: 60_000 });
+      })}`,
+    );
+    await server.stop();
+    await index.stop();
+  },
+
+  /** A million documents sent anew, and what a caller sees of it. */
+  async resync(run) {
+    const index = await startIndex('typesense');
+    const server = await startServer(1_000_000, index.env);
+    const { sequences, sync } = clientsOf(server.url);
+    const at = { scope: 'other', elementType: ElementType.SCRIPT };
+    let id = 0n;
+    const generate = async () => {
+      id += 1n;
+      await sequences.generate({ ...at, elementId: id });
+    };
+    await holds(index, 1_000_000);
+    run.note(`Generate, quiet: ${await timed(500, generate)}`);
+    await sync.resync({});
+    const started = performance.now();
+    run.note(`Generate during the resync: ${await timed(500, generate)}`);
+    while ((await sync.getSyncStatus({})).resync !== undefined) await sleep(200);
+    const seconds = (performance.now() - started) / 1000;
+    run.note(
+      `resync of 1,000,000 documents: ${seconds.toFixed(0)} s, ${(1e6 / seconds).toFixed(0)} documents/s`,
+    );
+    await server.stop();
+    await index.stop();
+  },
 };
+
+function clientsOf(url: string) {
+  const transport = createConnectTransport({ baseUrl: url, httpVersion: '1.1' });
+  return { sequences: createClient(SequenceService, transport), sync: createClient(SyncService, transport) };
+}
+
+/** Percentiles of what `action` takes, in milliseconds. */
+async function timed(times: number, action: (index: number) => Promise<void>): Promise<string> {
+  const taken: number[] = [];
+  for (let index = 0; index < times; index++) {
+    const started = performance.now();
+    await action(index);
+    taken.push(performance.now() - started);
+  }
+  taken.sort((a, b) => a - b);
+  const at = (share: number) =>
+    taken[Math.min(taken.length - 1, Math.floor(taken.length * share))]!.toFixed(1);
+  return `median ${at(0.5)} ms   p99 ${at(0.99)} ms`;
+}
 
 class Runner {
   readonly rows: Row[] = [];
+  readonly notes: string[] = [];
   readonly #rounds: number;
   readonly #seconds: number;
   #firstId = 10_000_000;
@@ -63,6 +152,31 @@ class Runner {
   constructor(rounds: number, seconds: number) {
     this.#rounds = rounds;
     this.#seconds = seconds;
+  }
+
+  /** Prints a figure that is no ratio. */
+  note(text: string): void {
+    this.notes.push(text);
+    console.log(text);
+  }
+
+  /** Alternates two rates that one measurement gives, after a round that does not count. */
+  async rates(title: string, measure: () => Promise<[number, number]>): Promise<void> {
+    const ratios: number[] = [];
+    const last: [number, number][] = [];
+    for (let round = 0; round <= this.#rounds; round++) {
+      process.stderr.write(`\r\x1b[K${title}: round ${round} of ${this.#rounds}`);
+      const rates = await measure();
+      if (round === 0) continue;
+      ratios.push(rates[0] / rates[1]);
+      last.push(rates);
+    }
+    process.stderr.write('\r\x1b[K');
+    const ours = median(last.map(([rate]) => rate));
+    const bare = median(last.map(([, rate]) => rate));
+    this.note(
+      `${title}: ${ours.toFixed(0)}/s by ${bare.toFixed(0)}/s, ratio ${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`,
+    );
   }
 
   /** Alternates the sides, after one round that warms up and does not count. */
@@ -125,5 +239,5 @@ mkdirSync(results, { recursive: true });
 const date = new Date().toISOString();
 writeFileSync(
   new URL(`${date.slice(0, 10)}.json`, results),
-  `${JSON.stringify({ date, machine, rows: runner.rows }, null, 2)}\n`,
+  `${JSON.stringify({ date, machine, rows: runner.rows, notes: runner.notes }, null, 2)}\n`,
 );

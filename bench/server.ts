@@ -29,14 +29,23 @@ export interface BenchServer {
   stop(): Promise<void>;
 }
 
-/** Starts a service on a database with so many elements in scope `bench`. */
-export async function startServer(elements: number): Promise<BenchServer> {
+/** Starts a service on a database with so many elements in scope `bench`, and with this configuration besides. */
+export async function startServer(
+  elements: number,
+  env: Readonly<Record<string, string>> = {},
+): Promise<BenchServer> {
   const folder = mkdtempSync(join(tmpdir(), 'sequence-bench-'));
   const file = join(folder, 'sequence.db');
   await preload(file, elements);
   const [command, args] = pinned(0, [MAIN]);
   const child = spawn(command, args, {
-    env: { PATH: process.env['PATH'], PORT: '0', LOG_PRETTY: 'off', DATABASE_URL: `sqlite:///${file}` },
+    env: {
+      PATH: process.env['PATH'],
+      PORT: '0',
+      LOG_PRETTY: 'off',
+      DATABASE_URL: `sqlite:///${file}`,
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const port = await servingPort(child);
