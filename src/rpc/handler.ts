@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import { type ConnectRouter, createConnectRouter, createContextValues } from '@connectrpc/connect';
+import { Code, type ConnectRouter, createConnectRouter, createContextValues } from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import {
   compressionBrotli,
@@ -27,7 +27,7 @@ import { registerReflection } from './reflection/index.ts';
 import { createSequenceService } from './sequence-service.ts';
 import { createSyncService } from './sync-service.ts';
 import { setTimeoutHeader } from './timeouts.ts';
-import { blameCaller } from './undecodable.ts';
+import { answerWithoutQuote, blameCaller } from './undecodable.ts';
 
 /** What the RPC floor is made of. */
 export interface RpcOptions {
@@ -101,9 +101,16 @@ export function createRpcHandler(
     const mayStayOpen = handler.method.methodKind === 'server_streaming';
     setTimeoutHeader(universal.header, mayStayOpen ? undefined : options.defaultDeadlineMs);
     const made = await blameCaller(
-      await handler(universal),
+      await handler(universal).catch((error: unknown) => {
+        const call = values.get(CALL);
+        if (!(error instanceof URIError) || call === undefined) throw error;
+        return answerWithoutQuote(universal.header.get('content-type') ?? '', call.correlationId);
+      }),
       () => values.get(CALL)?.reached === true,
-      (code) => refuse(handler.requestPath, codeName(code), values.get(CALL)?.correlationId),
+      (code) => {
+        const gone = universal.signal.aborted || ('stream' in request && request.stream.aborted);
+        refuse(handler.requestPath, codeName(gone ? Code.Canceled : code), values.get(CALL)?.correlationId);
+      },
     );
     if (values.get(CALL) === undefined) refuse(handler.requestPath, `http_${made.status}`);
     // An HTTP/2 response finishes only when its stream closes, for which this is needed.

@@ -63,14 +63,17 @@ function observe({ metrics, logger }: InterceptorOptions): Interceptor {
   };
 }
 
-/** The messages of a stream are decoded as the handler reads them: one that cannot be is the caller's fault. */
+/**
+ * The messages of a stream are decoded as the handler reads them: one that cannot be is the caller's fault. The
+ * error may quote half of a surrogate pair, which could not be sent.
+ */
 async function* decodable<T>(messages: AsyncIterable<T>): AsyncGenerator<T> {
   try {
     yield* messages;
   } catch (error) {
-    if (error instanceof ConnectError && error.code === Code.Internal)
-      throw new ConnectError(error.rawMessage, Code.InvalidArgument);
-    throw error;
+    if (!(error instanceof ConnectError)) throw error;
+    const code = error.code === Code.Internal ? Code.InvalidArgument : error.code;
+    throw new ConnectError(error.rawMessage.toWellFormed(), code);
   }
 }
 

@@ -30,6 +30,21 @@ export async function blameCaller(
   return reached() ? response : await unaryError(response, body, onRefused);
 }
 
+/**
+ * The answer where connect-es fails to make one. Its error quotes JSON that it cannot decode; a quote with half of
+ * a surrogate pair cannot be percent-encoded for `grpc-message`, so that gRPC and gRPC-web throw a URIError.
+ *
+ * @param contentType the request's, which is the answer's too
+ */
+export function answerWithoutQuote(contentType: string, correlationId: string): UniversalServerResponse {
+  const header = new Headers({ 'content-type': contentType, 'x-request-id': correlationId });
+  const status = { 'grpc-status': String(Code.InvalidArgument), 'grpc-message': 'cannot decode the message' };
+  if (!/^application\/grpc-web/i.test(contentType))
+    return { status: 200, header, body: once(new Uint8Array()), trailer: new Headers(status) };
+  const lines = Object.entries(status).map(([name, value]) => `${name}: ${value}\r\n`);
+  return { status: 200, header, body: once(frame(GRPC_WEB_TRAILER_FLAG, lines.join(''))) };
+}
+
 /** gRPC: the code stands in the trailers, which are complete when the body has ended. */
 async function* withTrailer(
   body: AsyncIterable<Uint8Array>,
@@ -68,11 +83,7 @@ async function* withLastFrame(
           return `${name}"${word === 'internal' ? 'invalid_argument' : word}"`;
         });
     onRefused(code);
-    const bytes = Buffer.from(payload);
-    const head = Buffer.alloc(5);
-    head.writeUInt8(chunk[0] ?? 0, 0);
-    head.writeUInt32BE(bytes.byteLength, 1);
-    yield Buffer.concat([head, bytes]);
+    yield frame(chunk[0] ?? 0, payload);
   }
 }
 
@@ -85,24 +96,26 @@ async function unaryError(
   const chunks: Uint8Array[] = [];
   for await (const chunk of body) chunks.push(chunk);
   const bytes = Buffer.concat(chunks);
-  const whole = (async function* () {
-    yield bytes;
-  })();
   const word = /^\{"code":"(\w+)"/.exec(bytes.toString('latin1'))?.[1];
   const code = blamed(codeFromString(word ?? '') ?? Code.Unknown);
   onRefused(code);
-  if (word !== 'internal') return { ...response, body: whole };
+  if (word !== 'internal') return { ...response, body: once(bytes) };
   const header = new Headers(response.header);
   const blamedBytes = Buffer.from(bytes.toString().replace('"internal"', '"invalid_argument"'));
   header.set('content-length', String(blamedBytes.byteLength));
-  return {
-    ...response,
-    status: codeToHttpStatus(code),
-    header,
-    body: (async function* () {
-      yield blamedBytes;
-    })(),
-  };
+  return { ...response, status: codeToHttpStatus(code), header, body: once(blamedBytes) };
+}
+
+function frame(flags: number, text: string): Uint8Array {
+  const bytes = Buffer.from(text);
+  const head = Buffer.alloc(5);
+  head.writeUInt8(flags, 0);
+  head.writeUInt32BE(bytes.byteLength, 1);
+  return Buffer.concat([head, bytes]);
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }
 
 function blamed(code: Code): Code {

@@ -39,6 +39,19 @@ test.each([
   expect(JSON.parse(body.subarray(5).toString())).toMatchObject({ error: { code: 'invalid_argument' } });
 });
 
+test('gRPC: a good message, then JSON that cannot be quoted', async () => {
+  const good = frame(Buffer.from('{"listServices":""}'));
+  const bad = frame(Buffer.from(`\u0001${'\u{10000}'.repeat(20)}`));
+  const headers = { 'content-type': 'application/grpc+json', te: 'trailers' };
+  const reply = await exchange(app().url, 'grpc', INFO, {
+    path: INFO,
+    headers,
+    body: Buffer.concat([good, bad]),
+  });
+  expect(reply).toMatchObject({ code: 'INVALID_ARGUMENT' });
+  expect(reply.body.toString()).toContain('SequenceService');
+});
+
 test('no defect of ours is counted', async () => {
   const metrics = await (await fetch(`${app().url}/metrics`)).text();
   expect(metrics).toMatch(/code="INVALID_ARGUMENT"/);

@@ -1,3 +1,6 @@
+import http from 'node:http';
+import http2 from 'node:http2';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { type RunningApp, startApp } from '../support/app.ts';
@@ -141,6 +144,19 @@ describe('the log', () => {
     expect(JSON.stringify(requests)).not.toMatch(/the-(comment|content|bytes|request)/);
   });
 
+  test.each(['connect-json', 'grpc-web', 'grpc'] as const)(
+    'calls one that went away in the middle of its request cancelled, not faulty: %s',
+    async (wire) => {
+      const { log, lines } = capturedLog();
+      const { url } = await startApp({}, { log });
+      await leave(url, wire);
+      await expect.poll(() => lines.at(-1)).toMatchObject({ msg: 'rpc refused', reason: 'CANCELLED' });
+      const metrics = await metricsOf(url);
+      expect(metrics.get('sequence_requests_refused_total{reason="CANCELLED"}')).toBe(1);
+      expect(metrics.get('sequence_requests_refused_total{reason="INVALID_ARGUMENT"}')).toBeUndefined();
+    },
+  );
+
   test('has the id that the caller chose', async () => {
     const { log, lines } = capturedLog();
     const { url } = await startApp({}, { log });
@@ -148,3 +164,24 @@ describe('the log', () => {
     expect(lines.at(-1)).toMatchObject({ msg: 'rpc', correlation_id: 'mine' });
   });
 });
+
+/** Sends the head and half of the body of a request, and goes. */
+async function leave(url: string, wire: Wire): Promise<void> {
+  const path = pathOf('Generate');
+  const half = Buffer.from('{"a');
+  if (wire === 'grpc') {
+    const session = http2.connect(url);
+    const stream = session.request({ ':method': 'POST', ':path': path, ...headersOf(wire) });
+    stream.on('error', () => {});
+    stream.write(half);
+    await sleep(50);
+    stream.close(http2.constants.NGHTTP2_CANCEL);
+    session.close();
+    return;
+  }
+  const headers = { ...headersOf(wire), 'content-length': 100 };
+  const request = http.request(`${url}${path}`, { method: 'POST', headers }).on('error', () => {});
+  request.write(half);
+  await sleep(50);
+  request.destroy();
+}
