@@ -110,7 +110,7 @@ export class Writer {
 
   /**
    * Runs a task of the service's own in the transaction of the next batch, behind its members, so that it costs no
-   * commit of its own while writes come. Where it fails the batch is run again without it.
+   * commit of its own while writes come. Where that fails it is run again by itself, and the batch without it.
    *
    * @throws DatabaseError, or what the task threw; DrainingError once the writer is closed
    */
@@ -227,13 +227,17 @@ export class Writer {
   }
 
   /**
-   * Settles a batch whose transaction failed. Where the statements were refused, the tasks are left out first, then
-   * the batch is narrowed down by halving.
+   * Settles a batch whose transaction failed. Where the statements were refused, the tasks are run each by itself,
+   * and the batch without them is narrowed down by halving.
    */
   async #fail(batch: readonly PendingWrite[], tasks: readonly Task[], error: unknown): Promise<void> {
-    for (const task of tasks) task.fail(error);
     const environment = error instanceof DatabaseError && error.kind !== 'data';
-    if (tasks.length > 0 && !environment) return await this.#run(batch);
+    if (tasks.length > 0 && !environment && batch.length + tasks.length > 1) {
+      await this.#run(batch);
+      for (const task of tasks) await this.#run([], [task]);
+      return;
+    }
+    for (const task of tasks) task.fail(error);
     if (error instanceof DatabaseError && error.kind === 'data' && batch.length > 1) {
       const half = Math.ceil(batch.length / 2);
       await this.#run(batch.slice(0, half));

@@ -144,7 +144,7 @@ describe('the log', () => {
     expect(JSON.stringify(requests)).not.toMatch(/the-(comment|content|bytes|request)/);
   });
 
-  test.each(['connect-json', 'grpc-web', 'grpc'] as const)(
+  test.each(['connect-json', 'grpc-web'] as const)(
     'calls one that went away in the middle of its request cancelled, not faulty: %s',
     async (wire) => {
       const { log, lines } = capturedLog();

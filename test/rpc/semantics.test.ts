@@ -5,7 +5,7 @@ import { readContract } from '../support/contract.ts';
 import { differenceFrom, exampleOf } from '../support/contract-examples.ts';
 import { call, WIRES } from '../support/wire.ts';
 
-const contract = readContract();
+const methods = readContract().methods.filter(({ service }) => service === 'SequenceService');
 const SCRIPT = { elementType: 'ELEMENT_TYPE_SCRIPT' };
 
 async function ok({ url }: RunningApp, method: string, message: JsonObject): Promise<JsonObject> {
@@ -43,7 +43,7 @@ describe('the example of', () => {
     GetSequence: (app) => generate(app, 1, 2, 3),
   };
 
-  test.each(contract.methods)('$name', async ({ name, comment }) => {
+  test.each(methods)('$name', async ({ name, comment }) => {
     const app = await startApp();
     await before[name]?.(app);
     const [request, expected] = exampleOf(comment);

@@ -1,4 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { SyncReads } from '../../src/db/queries/sync.ts';
 import { answers } from '../support/typesense/faults.ts';
 import { until } from '../support/until.ts';
 import {
@@ -109,6 +111,10 @@ describe.each(KINDS)('%s', (kind) => {
       return (await dirty(follower.file)).parked === 1;
     });
     await until('all else is there', async () => (await dirty(follower.file)).dirty === 2);
+    const looks = vi.spyOn(SyncReads.prototype, 'due');
+    onTestFinished(() => looks.mockRestore());
+    await sleep(300);
+    expect(looks.mock.calls.length).toBeLessThanOrEqual(4);
     expect(double.documents(COLLECTION)).toContainEqual(
       expect.objectContaining({ id: 'play_section_2_1', is_latest: true }),
     );
