@@ -108,7 +108,7 @@ export function createRpcHandler(
       }),
       () => values.get(CALL)?.reached === true,
       (code) => {
-        const gone = universal.signal.aborted || ('stream' in request && request.stream.aborted);
+        const gone = universal.signal.aborted;
         refuse(handler.requestPath, codeName(gone ? Code.Canceled : code), values.get(CALL)?.correlationId);
       },
     );

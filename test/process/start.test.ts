@@ -108,7 +108,7 @@ describe('a signal during the start', () => {
     await release();
     const { code, stdout, stderr } = await ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(messagesOf(stdout)).toEqual(['database migrated', 'serving', 'stopped']);
+    expect(messagesOf(stdout)).toEqual(['database migrated', 'sync disabled', 'serving', 'stopped']);
   });
 
   test('does not hide that it failed', async () => {
