@@ -1,5 +1,7 @@
 /** What a variable's text may be: how it is read, how a value is written back, and the words for its range. */
 
+import { resolve } from 'node:path';
+
 /** Reasons why a text is not a value. Its message continues "NAME …". */
 export class Fault extends Error {
   override readonly name = 'Fault';
@@ -107,12 +109,36 @@ export function label({ maxLength }: { readonly maxLength: number }): Kind<strin
   };
 }
 
+/** One of a few words, in any case of letters, or none of them. */
+export function optionalChoice<const T extends string>(words: readonly T[]): Kind<T | ''> {
+  const given = choice(words);
+  const range = `${given.range}, or empty`;
+  return {
+    range,
+    parse: (text, context) => (text === '' ? text : given.parse(text, context)),
+    format: String,
+  };
+}
+
 /** A key or token as an HTTP header can carry it, or empty. */
 export const secret: Kind<string> = {
   range: 'visible ASCII characters without blanks, or empty',
   parse(text) {
     if (!/^[\x21-\x7e]*$/.test(text)) throw new Fault(`must be ${secret.range}`);
     return text;
+  },
+  format: String,
+};
+
+/** A name that is compared byte by byte, such as an issuer or an audience, or empty. */
+export const name: Kind<string> = secret;
+
+/** A file, absolute after reading, or empty. */
+export const filePath: Kind<string> = {
+  range: 'a path, relative to the working directory, or empty',
+  parse(text, { cwd }) {
+    if (/\p{Cc}/u.test(text)) throw new Fault(`must be ${filePath.range}`);
+    return text === '' ? text : resolve(cwd, text);
   },
   format: String,
 };

@@ -1,26 +1,44 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf';
-import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
-import { DeadlineExceededError } from '../domain/errors.ts';
+import {
+  Code,
+  ConnectError,
+  type Interceptor,
+  type StreamRequest,
+  type UnaryRequest,
+} from '@connectrpc/connect';
+import { DeadlineExceededError, PermissionDeniedError } from '../domain/errors.ts';
 import type { Logger } from '../log.ts';
 import type { RpcMetrics } from '../metrics.ts';
+import { untilAborted } from '../util/abort.ts';
+import { type Access, accessOf } from './auth/access.ts';
+import { CALLER, covers } from './auth/caller.ts';
+import type { Authenticator } from './auth/index.ts';
+import { PEER } from './auth/peer.ts';
+import { EVERY_SCOPE } from './auth/scope-patterns.ts';
 import { CALL, type Call } from './call.ts';
+import { toScope } from './convert.ts';
 import { translate } from './errors.ts';
 import { compileValidator, type Validator } from './validate.ts';
 
-/** What the interceptors report to. */
+/** What the interceptors report to, and who tells them who calls. */
 export interface InterceptorOptions {
   readonly metrics: RpcMetrics;
   readonly logger: Logger;
+  readonly authenticator: Authenticator;
+  /** Whether methods of diagnostics (reflection) are for everybody. */
+  readonly publicDiagnostics: boolean;
 }
 
 /**
  * Every interceptor, outermost first:
  * 1. `observe` sees the final outcome of the call, so it is outside of everything;
  * 2. `refuseLate` spends nothing on a call whose time is over already;
- * 3. `validate` is innermost: handlers see valid messages only.
+ * 3. `authenticate` tells who calls, before anything is said about what is asked;
+ * 4. `authorize` is before `validate`: who may not call learns nothing, not even whether the message was right;
+ * 5. `validate` is innermost: handlers see valid messages only.
  */
 export function createInterceptors(options: InterceptorOptions): Interceptor[] {
-  return [observe(options), refuseLate, validate()];
+  return [observe(options), refuseLate, authenticate(options), authorize(options), validate()];
 }
 
 /** Translates errors, measures the call and writes its log line; a stream's when it ends. */
@@ -30,13 +48,22 @@ function observe({ metrics, logger }: InterceptorOptions): Interceptor {
     call.reached = true;
     const method = `${request.service.typeName}/${request.method.name}`;
     const started = performance.now();
+    // Nobody where nobody is asked, and where it has not been found out.
+    const caller = () => request.contextValues.get(CALLER).name || undefined;
     metrics.inFlight.inc();
     const finish = (code: string) => {
       const seconds = (performance.now() - started) / 1000;
       metrics.inFlight.dec();
       metrics.duration.observe({ method, code, protocol: call.protocol }, seconds);
       logger.info(
-        { method, code, protocol: call.protocol, seconds, correlation_id: call.correlationId },
+        {
+          method,
+          code,
+          protocol: call.protocol,
+          seconds,
+          caller: caller(),
+          correlation_id: call.correlationId,
+        },
         'rpc',
       );
     };
@@ -103,6 +130,51 @@ const refuseLate: Interceptor = (next) => async (request) => {
   request.signal.throwIfAborted();
   return await next(request);
 };
+
+/** Finds out who calls, where the method asks for it. */
+function authenticate({ authenticator, publicDiagnostics }: InterceptorOptions): Interceptor {
+  return (next) => async (request) => {
+    if (isOpen(accessOf(request.method), publicDiagnostics)) return await next(request);
+    const { header, contextValues, signal } = request;
+    const found = authenticator.authenticate({
+      authorization: header.get('authorization'),
+      peer: contextValues.get(PEER),
+    });
+    contextValues.set(CALLER, found instanceof Promise ? await untilAborted(found, signal) : found);
+    return await next(request);
+  };
+}
+
+/** Lets through what the table grants to the caller. */
+function authorize({ publicDiagnostics }: InterceptorOptions): Interceptor {
+  return (next) => async (request) => {
+    const access = accessOf(request.method);
+    if (!isOpen(access, publicDiagnostics)) demand(access, request);
+    return await next(request);
+  };
+}
+
+function isOpen(access: Access | undefined, publicDiagnostics: boolean): boolean {
+  return access === 'open' || (access === 'diagnostics' && publicDiagnostics);
+}
+
+/** @throws PermissionDeniedError */
+function demand(access: Access | undefined, request: UnaryRequest | StreamRequest): void {
+  const { grant } = request.contextValues.get(CALLER);
+  if (access === undefined || access === 'open') throw new PermissionDeniedError('call it', 'every scope');
+  if (access === 'diagnostics') {
+    if (!covers(grant, 'read', undefined)) throw new PermissionDeniedError('read', 'any scope');
+    return;
+  }
+  // Only unary methods name a scope; the test of the table holds them to it.
+  const named = access.in === 'its scope' && !request.stream ? scopeOf(request.message) : EVERY_SCOPE;
+  if (covers(grant, access.permission, named)) return;
+  throw new PermissionDeniedError(access.permission, named === EVERY_SCOPE ? 'every scope' : 'its scope');
+}
+
+function scopeOf(message: Message & { scope?: string }): string | typeof EVERY_SCOPE {
+  return message.scope === undefined ? EVERY_SCOPE : toScope(message.scope);
+}
 
 /** Checks messages by the rules of their type, which are compiled when the first one comes. */
 function validate(): Interceptor {

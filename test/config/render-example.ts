@@ -6,11 +6,14 @@ Made from src/config/variables.ts: after a change there, run \`npx vitest run te
 
 const TITLES: Record<Variable['group'], string> = {
   server: 'Server',
+  tls: 'TLS',
+  auth: 'Callers',
   database: 'Database',
   writer: 'Writer',
   log: 'Log',
   service: 'Service',
   sync: 'Search index',
+  client: 'Commands that call a running service',
 };
 
 /** The text of `.env.example`: comments as `# text`, variables as `#NAME=default`. */
@@ -25,9 +28,10 @@ export function renderExample(): string {
   return `${lines.join('\n')}\n`;
 }
 
-function commentOf({ help, kind, default: fallback }: Variable): string {
+function commentOf({ name, help, kind, default: fallback, sensitive }: Variable): string {
   const range = `${kind.range[0]?.toUpperCase()}${kind.range.slice(1)}.`;
-  return `${help} ${range} Default: ${fallback === '' ? 'none' : fallback}`;
+  const orFile = sensitive === undefined ? '' : ` Also from a file, which ${name}_FILE names.`;
+  return `${help} ${range}${orFile} Default: ${fallback === '' ? 'none' : fallback}`;
 }
 
 function wrap(text: string): string[] {

@@ -16,6 +16,7 @@ import {
 } from '../../gen/fountain/sequence/v1/sequence_pb.js';
 import { Health } from '../../gen/health/v1/health_pb.js';
 import { createMetrics } from '../../src/metrics.ts';
+import { ANYONE } from '../../src/rpc/auth/caller.ts';
 import { CALL, type Call } from '../../src/rpc/call.ts';
 import { codeName, createInterceptors } from '../../src/rpc/interceptors.ts';
 import { capturedLog } from '../support/log-lines.ts';
@@ -25,7 +26,12 @@ type Next = Parameters<Interceptor>[0];
 function stage(deadline = Number.POSITIVE_INFINITY) {
   const { log, lines } = capturedLog();
   const metrics = createMetrics().rpc;
-  const interceptors = createInterceptors({ metrics, logger: log.logger });
+  const interceptors = createInterceptors({
+    metrics,
+    logger: log.logger,
+    authenticator: { authenticate: () => ANYONE },
+    publicDiagnostics: true,
+  });
   const call: Call = { correlationId: 'the-id', protocol: 'grpc', deadline, reached: false };
   const contextValues = createContextValues().set(CALL, call);
   return { lines, metrics, interceptors, call, contextValues };

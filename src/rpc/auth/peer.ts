@@ -1,0 +1,57 @@
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest, Http2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { createContextKey } from '@connectrpc/connect';
+
+/** What a client certificate says about who shows it. The listener lets only verified ones through. */
+export interface Peer {
+  /** The common name and then the alternative names (URI, DNS, email); never empty. */
+  readonly names: readonly string[];
+  /** Milliseconds since the epoch. A connection may outlive its certificate. */
+  readonly validUntil: number;
+}
+
+/** Who is at the other end of the connection; undefined without a certificate. Set with the context's making. */
+export const PEER = createContextKey<Peer | undefined>(undefined, { description: 'peer' });
+
+/** By connection, so that a certificate is read once. */
+const peers = new WeakMap<object, Peer | undefined>();
+
+/** The peer of a request of either protocol. */
+export function peerOf(request: IncomingMessage | Http2ServerRequest): Peer | undefined {
+  if (!('stream' in request)) return peerOfSocket(request.socket);
+  const session = request.stream?.session;
+  return session === undefined ? undefined : peerOfSession(session);
+}
+
+/** The peer of an HTTP/2 session. */
+export function peerOfSession(session: Http2Session): Peer | undefined {
+  return session.encrypted && !session.destroyed ? peerOfSocket(session.socket) : undefined;
+}
+
+/** The peer of a connection. */
+export function peerOfSocket(socket: Socket | TLSSocket): Peer | undefined {
+  if (!('encrypted' in socket)) return undefined;
+  if (peers.has(socket)) return peers.get(socket);
+  const peer = socket.authorized ? readPeer(socket) : undefined;
+  peers.set(socket, peer);
+  return peer;
+}
+
+function readPeer(socket: TLSSocket): Peer | undefined {
+  const certificate = socket.getPeerCertificate();
+  if (Object.keys(certificate ?? {}).length === 0) return undefined;
+  const { subject, subjectaltname = '', valid_to } = certificate;
+  // Of several common names none is the one.
+  const common: unknown = subject?.CN;
+  const names = [
+    ...(typeof common === 'string' ? [common] : []),
+    ...[...subjectaltname.matchAll(ALTERNATIVE)].map(([, name]) => name!),
+  ].filter((name) => USABLE.test(name));
+  return names.length === 0 ? undefined : { names, validUntil: Date.parse(valid_to) };
+}
+
+// Node puts a name that holds a comma or a quote between quotes; such a one is passed over.
+const ALTERNATIVE = /(?<=^|, )(?:URI|DNS|email):([^",]+)(?=, |$)/g;
+const USABLE = /^[\x21-\x2b\x2d-\x7e]{1,128}$/;
