@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
+import type { Duplex } from 'node:stream';
 import { type ContextValues, createContextKey, createContextValues } from '@connectrpc/connect';
-import { PEER, type Peer, peerOf } from './auth/peer.ts';
+import { PEER, peerOf } from './auth/peer.ts';
 
 /** What the edge knows of a call before its message is decoded. */
 export interface Call {
@@ -20,11 +21,15 @@ export const CALL = createContextKey<Call | undefined>(undefined, { description:
 
 /** The context of a call as its request begins, before the request gate has seen its headers. */
 export function valuesOf(request: IncomingMessage | Http2ServerRequest): ContextValues {
-  return valuesWith(peerOf(request));
+  return valuesFor('stream' in request ? request.stream?.session?.socket : request.socket);
 }
 
-/** The same, for who reads the peer from the connection: `peerOfSession`, `peerOfSocket`. */
-export function valuesWith(peer: Peer | undefined): ContextValues {
+/**
+ * The same, for who knows the connection only: of HTTP/2 the session's `socket`, since a request's own is another
+ * object for each request.
+ */
+export function valuesFor(connection: Duplex | undefined): ContextValues {
   const values = createContextValues();
+  const peer = peerOf(connection);
   return peer === undefined ? values : values.set(PEER, peer);
 }

@@ -53,6 +53,7 @@ function generate(
     method: SequenceService.method.generate,
     message: create(GenerateRequestSchema, message),
     contextValues,
+    header: new Headers(),
     signal: signal ?? new AbortController().signal,
   } as unknown as UnaryRequest;
 }
@@ -148,6 +149,7 @@ describe('observe', () => {
       method: Health.method.watch,
       message: input,
       contextValues,
+      header: new Headers(),
       signal: new AbortController().signal,
     }) as never;
 

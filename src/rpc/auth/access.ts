@@ -1,4 +1,4 @@
-import type { DescMessage, DescMethod } from '@bufbuild/protobuf';
+import type { DescMethod } from '@bufbuild/protobuf';
 import type { Permission } from './caller.ts';
 
 /** What a method asks of its caller. */
@@ -53,9 +53,4 @@ export function accessOf(method: DescMethod): Access | undefined {
     byMethod.set(method, Object.hasOwn(ACCESS, name) ? ACCESS[name] : undefined);
   }
   return byMethod.get(method);
-}
-
-/** Whether every request of a method that asks for its scope has one. For the test of the table. */
-export function namesScope(input: DescMessage): boolean {
-  return input.fields.some(({ name }) => name === 'scope');
 }

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { AuthenticationUnavailableError, UnauthenticatedError } from '../../domain/errors.ts';
+import { valuesOf } from '../call.ts';
 import type { Authenticator } from './authenticator.ts';
 import { covers } from './caller.ts';
-import { peerOf } from './peer.ts';
+import { PEER } from './peer.ts';
 import { EVERY_SCOPE } from './scope-patterns.ts';
 
 /** Whether a plain request may see diagnostics, or the HTTP status that it is to be refused with. */
@@ -15,7 +16,7 @@ export function diagnosticsFor(isPublic: boolean, authenticator: Authenticator):
     if (isPublic) return true;
     try {
       const authorization = request.headers.authorization ?? null;
-      const caller = await authenticator.authenticate({ authorization, peer: peerOf(request) });
+      const caller = await authenticator.authenticate({ authorization, peer: valuesOf(request).get(PEER) });
       // Where nobody is asked, nobody is known: then "off" means off.
       return caller.name !== '' && covers(caller.grant, 'read', EVERY_SCOPE) ? true : 403;
     } catch (error) {

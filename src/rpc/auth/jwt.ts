@@ -90,17 +90,17 @@ export function publicKey(pem: string): KeyObject {
   return createPublicKey(pem);
 }
 
-/** What jose says of a token is told only in so far as its signature was good. */
+/**
+ * What jose says of a token is told only in so far as its signature was good. It throws errors of several kinds for a
+ * token that does not fit the key.
+ */
 function told(error: unknown): Error {
-  if (error instanceof KeysUnavailable) return new AuthenticationUnavailableError(error);
+  if (error instanceof KeysUnavailable || error instanceof errors.JWKSInvalid)
+    return new AuthenticationUnavailableError(error);
   if (error instanceof errors.JWTExpired) return new UnauthenticatedError('the token has expired');
-  if (error instanceof errors.JWTClaimValidationFailed)
-    return new UnauthenticatedError(
-      `the token is not accepted: its claim "${error.claim}" is wrong or missing`,
-    );
-  return error instanceof errors.JOSEError || error instanceof TypeError
-    ? new UnauthenticatedError()
-    : (error as Error);
+  return error instanceof errors.JWTClaimValidationFailed
+    ? wrongClaim(error.claim)
+    : new UnauthenticatedError();
 }
 
 /**

@@ -1,6 +1,4 @@
-import type { IncomingMessage } from 'node:http';
-import type { Http2ServerRequest, Http2Session } from 'node:http2';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { createContextKey } from '@connectrpc/connect';
 
@@ -18,24 +16,15 @@ export const PEER = createContextKey<Peer | undefined>(undefined, { description:
 /** By connection, so that a certificate is read once. */
 const peers = new WeakMap<object, Peer | undefined>();
 
-/** The peer of a request of either protocol. */
-export function peerOf(request: IncomingMessage | Http2ServerRequest): Peer | undefined {
-  if (!('stream' in request)) return peerOfSocket(request.socket);
-  const session = request.stream?.session;
-  return session === undefined ? undefined : peerOfSession(session);
-}
-
-/** The peer of an HTTP/2 session. */
-export function peerOfSession(session: Http2Session): Peer | undefined {
-  return session.encrypted && !session.destroyed ? peerOfSocket(session.socket) : undefined;
-}
-
-/** The peer of a connection. */
-export function peerOfSocket(socket: Socket | TLSSocket): Peer | undefined {
-  if (!('encrypted' in socket)) return undefined;
-  if (peers.has(socket)) return peers.get(socket);
+/** Who is at the other end of a connection. */
+export function peerOf(connection: Duplex | undefined): Peer | undefined {
+  if (connection === undefined || !('authorized' in connection || 'encrypted' in connection))
+    return undefined;
+  if (peers.has(connection)) return peers.get(connection);
+  // The socket of an HTTP/2 session stands for the one beneath it, of whichever kind.
+  const socket = connection as TLSSocket;
   const peer = socket.authorized ? readPeer(socket) : undefined;
-  peers.set(socket, peer);
+  peers.set(connection, peer);
   return peer;
 }
 
