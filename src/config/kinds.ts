@@ -82,9 +82,9 @@ export function size({ min, max }: Bounds): Kind<number> {
   };
 }
 
-/** One of a few words, in any case of letters. */
+/** One of a few words, in any case of letters; one of them may be the empty one. */
 export function choice<const T extends string>(words: readonly T[]): Kind<T> {
-  const range = `one of ${words.join(', ')}`;
+  const range = `one of ${words.map((word) => word || 'empty').join(', ')}`;
   return {
     range,
     parse(text) {
@@ -105,17 +105,6 @@ export function label({ maxLength }: { readonly maxLength: number }): Kind<strin
       if (!/^[\x20-\x7e]+$/.test(text) || text.length > maxLength) throw new Fault(`must be ${range}`);
       return text;
     },
-    format: String,
-  };
-}
-
-/** One of a few words, in any case of letters, or none of them. */
-export function optionalChoice<const T extends string>(words: readonly T[]): Kind<T | ''> {
-  const given = choice(words);
-  const range = `${given.range}, or empty`;
-  return {
-    range,
-    parse: (text, context) => (text === '' ? text : given.parse(text, context)),
     format: String,
   };
 }

@@ -1,18 +1,7 @@
 /** Every variable that the service reads, once: parsing, checks, masking, `cli config` and `.env.example` follow it. */
 
 import { databaseUrl } from './database-url.ts';
-import {
-  choice,
-  duration,
-  filePath,
-  integer,
-  type Kind,
-  label,
-  name,
-  optionalChoice,
-  secret,
-  size,
-} from './kinds.ts';
+import { choice, duration, filePath, integer, type Kind, label, name, secret, size } from './kinds.ts';
 import { hostName, httpUrl, origins } from './network.ts';
 import type { Config } from './types.ts';
 
@@ -175,7 +164,7 @@ export const VARIABLES = [
     group: 'auth',
     help: 'What a call brings in its authorization header: a token of API_TOKENS_FILE, a JWT, or none. Empty is none where only this machine can call; elsewhere it must be said.',
     default: '',
-    kind: optionalChoice(['none', 'tokens', 'jwt']),
+    kind: choice(['', 'none', 'tokens', 'jwt']),
     from: (config) => config.auth.mode,
   }),
   variable({

@@ -19,6 +19,8 @@ export interface Subject {
   readonly subject: string;
   /** `DNS:localhost,IP:127.0.0.1`. */
   readonly altName?: string;
+  /** Lines of an `[alt]` section, for names that `altName` cannot hold: `URI.1=x, DNS:alice`. */
+  readonly altNames?: readonly string[];
   /** As openssl's `ca` takes them: `20240101000000Z`. Default: from an hour ago for ten years. */
   readonly from?: string;
   readonly until?: string;
@@ -77,9 +79,12 @@ export class Authority {
   }
 
   /** Makes a certificate that this authority has signed. */
-  issue(name: string, { subject, altName, from, until }: Subject): Certificate {
+  issue(name: string, { subject, altName, altNames, from, until }: Subject): Certificate {
     const { certFile, keyFile } = this.#paths(`${this.#name}-${name}`);
     const request = `${certFile}.csr`;
+    const extensions = `${certFile}.ext`;
+    if (altNames !== undefined)
+      writeFileSync(extensions, ['[ext]', 'subjectAltName=@alt', '[alt]', ...altNames].join('\n'));
     openssl([
       'req',
       '-new',
@@ -111,6 +116,7 @@ export class Authority {
       request,
       '-out',
       certFile,
+      ...(altNames === undefined ? [] : ['-extfile', extensions, '-extensions', 'ext']),
       ...(from === undefined
         ? ['-days', '3650']
         : ['-startdate', from, '-enddate', until ?? '20990101000000Z']),

@@ -75,7 +75,8 @@ async function boundedText(response: Response): Promise<string> {
   }
   const text = Buffer.concat(chunks).toString();
   const { keys } = (JSON.parse(text) ?? {}) as { keys?: unknown };
-  if (!Array.isArray(keys)) throw new Error('its answer holds no keys');
+  if (!Array.isArray(keys) || !keys.every((key) => typeof key === 'object' && key !== null))
+    throw new Error('its answer holds no keys');
   return text;
 }
 
