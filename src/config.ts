@@ -8,7 +8,7 @@ import { MASK, maskCredentials, quote } from './config/mask.ts';
 import { nearMiss } from './config/near-miss.ts';
 import { readSecretFile } from './config/secret-file.ts';
 import type { Config } from './config/types.ts';
-import { VARIABLES, type Values, type Variable } from './config/variables.ts';
+import { hasFile, VARIABLES, type Values, type Variable } from './config/variables.ts';
 
 export type {
   AuthConfig,
@@ -178,7 +178,7 @@ function parseAll(env: Environment, cwd: string): { values: Partial<Values>; fau
     let text = '';
     try {
       text = textOf(env, name) ?? fallback;
-      if (sensitive !== undefined) text = secretOf(env, name, cwd) ?? text;
+      if (hasFile(variable)) text = secretOf(env, name, cwd) ?? text;
       values[name] = kind.parse(text, { cwd });
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
@@ -263,8 +263,8 @@ function grouped(values: Values): Omit<Config, 'warnings'> {
 }
 
 function warningsFor(env: Environment): string[] {
-  const known: string[] = (VARIABLES as readonly Variable[]).flatMap(({ name, sensitive }) =>
-    sensitive === undefined ? [name] : [name, `${name}_FILE`],
+  const known: string[] = (VARIABLES as readonly Variable[]).flatMap((variable) =>
+    hasFile(variable) ? [variable.name, `${variable.name}_FILE`] : [variable.name],
   );
   const unset = known.filter((name) => textOf(env, name) === undefined);
   return Object.keys(env).flatMap((name) => {

@@ -15,10 +15,7 @@ export interface Variable<Name extends string = string, T = unknown> {
   /** As a person would write it; an empty variable counts as not set. */
   readonly default: string;
   readonly kind: Kind<T>;
-  /**
-   * `secret`: never shown. `credentials`: never repeated in a message, shown with its credentials masked. Both can
-   * also be read from a file, which `NAME_FILE` names.
-   */
+  /** `secret`: never shown. `credentials`: never repeated in a message, shown with its credentials masked. */
   readonly sensitive?: 'secret' | 'credentials';
   /** Where the value stands in the configuration. */
   readonly from: (config: Config) => T;
@@ -447,6 +444,11 @@ export const VARIABLES = [
 export type Values = {
   readonly [V in (typeof VARIABLES)[number] as V['name']]: ReturnType<V['kind']['parse']>;
 };
+
+/** Whether the value can also stand in a file, which `NAME_FILE` names: whatever may hold a secret. */
+export function hasFile({ name, sensitive }: Variable): boolean {
+  return sensitive === 'secret' || name === 'DATABASE_URL';
+}
 
 function variable<const Name extends string, T>(declared: Variable<Name, T>): Variable<Name, T> {
   return declared;

@@ -1,4 +1,4 @@
-import { VARIABLES, type Variable } from '../../src/config/variables.ts';
+import { hasFile, VARIABLES, type Variable } from '../../src/config/variables.ts';
 
 const HEAD = `Configuration of SequenceService: copy to .env, uncomment, change. Variables of the real environment win; an
 empty variable counts as not set. \`npx node src/cli.ts config\` prints what is in effect.
@@ -28,10 +28,13 @@ export function renderExample(): string {
   return `${lines.join('\n')}\n`;
 }
 
-function commentOf({ name, help, kind, default: fallback, sensitive }: Variable): string {
+function commentOf(variable: Variable): string {
+  const { name, help, kind, default: fallback } = variable;
   const range = `${kind.range[0]?.toUpperCase()}${kind.range.slice(1)}.`;
-  const orFile = sensitive === undefined ? '' : ` Also from a file, which ${name}_FILE names.`;
-  return `${help} ${range}${orFile} Default: ${fallback === '' ? 'none' : fallback}`;
+  const orFile = hasFile(variable) ? ` Also from a file, which ${name}_FILE names.` : '';
+  // Where "none" is a value, it must not stand for having none.
+  const nothing = kind.range.includes('none') ? 'empty' : 'none';
+  return `${help} ${range}${orFile} Default: ${fallback === '' ? nothing : fallback}`;
 }
 
 function wrap(text: string): string[] {
