@@ -22,6 +22,7 @@ const ALICE = 'seq_alice-0000000000000000000000000000000000000';
 const READER = 'seq_reader-000000000000000000000000000000000000';
 const BOB = 'seq_bob-000000000000000000000000000000000000000';
 const OPERATOR = 'seq_operator-0000000000000000000000000000000000';
+const TENANT = 'seq_tenant-000000000000000000000000000000000000';
 const ADMIN = 'the-admin-token-of-the-original';
 
 /** What a configuration may turn on and off without an attempt's getting anything else. */
@@ -51,6 +52,7 @@ describe.each(FRONTS)('attempts, %s', (_, front) => {
       bob: ['write', 'play-*,shared', BOB],
       reader: ['read', 'shared', READER],
       operator: ['admin', '*', OPERATOR],
+      tenant: ['admin', 'play-*', TENANT],
     });
     return () => rm(folder, { recursive: true });
   });
@@ -238,6 +240,29 @@ describe.each(FRONTS)('attempts, %s', (_, front) => {
         code: 'OK',
       });
     });
+  });
+
+  test.each([
+    ['GetSyncStatus', {}, OPERATOR, 200],
+    ['GetSyncStatus', {}, ALICE, 403],
+    ['ListParked', {}, OPERATOR, 200],
+    ['ListParked', {}, READER, 403],
+    ['RetryParked', { all: true }, OPERATOR, 200],
+    ['RetryParked', { all: true }, TENANT, 403],
+    // Without a target there is nothing to resync; who may not, does not learn so much.
+    ['Resync', {}, OPERATOR, 400],
+    ['Resync', {}, TENANT, 403],
+    ['Resync', { scope: 'play-1' }, TENANT, 400],
+    ['Resync', { scope: 'other' }, TENANT, 403],
+    ['WaitForSync', { ...SEQUENCE, revision: '0' }, ALICE, 400],
+    ['WaitForSync', { ...SEQUENCE, revision: '0' }, READER, 403],
+  ])('SyncService: %s of %j', async (method, message, token, status) => {
+    const answer = await fetch(`${app().url}/fountain.sequence.v1.SyncService/${method}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...bearer(token) },
+      body: JSON.stringify(message),
+    });
+    expect(answer.status).toBe(status);
   });
 
   describe.each(Object.entries(STREAMS))('%s, streaming', (_name, transport) => {

@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
+import https, { Agent } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from 'node:tls';
+import { connect, type TLSSocket } from 'node:tls';
 import { Code, createClient } from '@connectrpc/connect';
 import {
   createConnectTransport,
@@ -113,6 +114,35 @@ describe.skipIf(!HAS_OPENSSL)(`client certificates${HAS_OPENSSL ? '' : ' (skippe
       const unknown = createClient(SequenceService, transport(url, shows(carol)));
       expect(await codeOf(unknown.getSequence(REQUEST))).toBe('PermissionDenied');
     });
+  });
+
+  test.each(['TLSv1.2', 'TLSv1.3'] as const)('a resumed session is the same caller, %s', async (version) => {
+    const { port, lines } = await start();
+    const agent = new Agent({ maxVersion: version, minVersion: version });
+    const reused: boolean[] = [];
+    const ask = () =>
+      new Promise<number>((resolve, reject) => {
+        const request = https.get(
+          {
+            host: '127.0.0.1',
+            port,
+            agent,
+            ...shows(alice),
+            path: `/fountain.sequence.v1.SequenceService/GetSequence?connect=v1&encoding=json&message=${encodeURIComponent('{"elementType":1}')}`,
+            headers: { connection: 'close' },
+          },
+          (response) => {
+            reused.push((response.socket as TLSSocket).isSessionReused());
+            response.resume().on('end', () => resolve(response.statusCode ?? 0));
+          },
+        );
+        request.on('error', reject);
+      });
+    expect([await ask(), await ask(), await ask()]).toEqual([200, 200, 200]);
+    expect(reused).toEqual([false, true, true]);
+    expect(new Set(lines.filter(({ msg }) => msg === 'rpc').map(({ caller }) => caller))).toEqual(
+      new Set(['cert:alice']),
+    );
   });
 
   test('a certificate that expires while its connection is open opens nothing more', async () => {

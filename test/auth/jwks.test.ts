@@ -11,13 +11,13 @@ async function source() {
   const clock = { now: Date.now() };
   vi.spyOn(Date, 'now').mockImplementation(() => clock.now);
   const failures: KeysUnavailable[] = [];
-  const keys = remoteKeys({
+  const { key } = remoteKeys({
     url: provider.url,
     onFailure: (error) => failures.push(error),
     now: () => clock.now,
     timeoutMs: 300,
   });
-  const find = (kid: string) => keys({ alg: 'ES256', kid }, {} as FlattenedJWSInput);
+  const find = (kid: string) => key({ alg: 'ES256', kid }, {} as FlattenedJWSInput);
   return { provider, clock, failures, find };
 }
 

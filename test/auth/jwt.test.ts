@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { goodClaims, IdentityProvider, type Mood, signedWith } from '../support/identity-provider.ts';
 import { capturedLog } from '../support/log-lines.ts';
+import { startService } from '../support/service.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { bearer } from '../support/tokens-file.ts';
 import { until } from '../support/until.ts';
@@ -245,6 +246,30 @@ describe('with keys at a URL', () => {
       await until('it works again', async () => (await codeOf(url, token)) === 'OK', 8_000);
     },
   );
+
+  test('a stop does not wait for keys that hang', async () => {
+    const provider = await IdentityProvider.start();
+    provider.mood = 'hang';
+    const { child, ended, url } = await startService({ env: { AUTH: 'jwt', JWT_JWKS_URL: provider.url } });
+    const asked = read(url, await provider.sign()).catch(() => undefined);
+    await until('the keys are asked for', () => provider.fetches > 0);
+    const started = performance.now();
+    child.kill('SIGTERM');
+    // The call that waits is answered first; then nothing holds the process.
+    expect(await ended).toMatchObject({ code: 0, stderr: '' });
+    expect(performance.now() - started).toBeLessThan(5_000);
+    await asked;
+    // With nobody waiting, either.
+    const again = await startService({ env: { AUTH: 'jwt', JWT_JWKS_URL: provider.url } });
+    await call(again.url, 'connect-json', 'GetSequence', SEQUENCE, {
+      ...bearer(await provider.sign()),
+      'connect-timeout-ms': '50',
+    });
+    const late = performance.now();
+    again.child.kill('SIGTERM');
+    expect(await again.ended).toMatchObject({ code: 0, stderr: '' });
+    expect(performance.now() - late).toBeLessThan(1_500);
+  });
 
   test('a caller’s deadline ends its wait for the keys', async () => {
     const { provider, url } = await start('hang');

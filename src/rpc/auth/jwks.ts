@@ -28,16 +28,18 @@ const MAX_BYTES = 1024 * 1024;
 /**
  * The keys at a URL. jose caches them, fetches once for all who wait, and leaves 30 s between two fetches for keys that
  * it does not know. This adds what it lacks: a pause after a failure, a bound on the answer's size, and the last good
- * keys for an hour where the endpoint is down.
+ * keys for an hour where the endpoint is down. `close` gives up a fetch that runs, which would hold up a stop.
  */
-export function remoteKeys(options: JwksOptions): JWTVerifyGetKey {
+export function remoteKeys(options: JwksOptions): { key: JWTVerifyGetKey; close(): void } {
   const { url, onFailure, now } = options;
+  const closed = new AbortController();
   let good: { text: string; at: number } | undefined;
   let pausedUntil = 0;
 
-  async function fetchKeys(input: string, init: RequestInit): Promise<Response> {
+  async function fetchKeys(input: string, init: RequestInit & { signal: AbortSignal }): Promise<Response> {
     try {
-      const text = await boundedText(await fetch(input, init));
+      const signal = AbortSignal.any([init.signal, closed.signal]);
+      const text = await boundedText(await fetch(input, { ...init, signal }));
       good = { text, at: now() };
       return jsonResponse(text);
     } catch (cause) {
@@ -50,15 +52,16 @@ export function remoteKeys(options: JwksOptions): JWTVerifyGetKey {
     }
   }
 
-  return createRemoteJWKSet(new URL(url), {
+  const key = createRemoteJWKSet(new URL(url), {
     timeoutDuration: options.timeoutMs ?? TIMEOUT_MS,
     cooldownDuration: COOLDOWN_MS,
     cacheMaxAge: MAX_AGE_MS,
-    [customFetch]: async (input: string, init: RequestInit) => {
+    [customFetch]: async (input, init) => {
       if (now() < pausedUntil) throw new KeysUnavailable('no keys from JWT_JWKS_URL a moment ago');
       return await fetchKeys(input, init);
     },
   });
+  return { key, close: () => closed.abort(new Error('the service stops')) };
 }
 
 async function boundedText(response: Response): Promise<string> {

@@ -1,4 +1,3 @@
-import type { JWTVerifyGetKey } from 'jose';
 import type { AuthConfig } from '../../config.ts';
 import type { Logger } from '../../log.ts';
 import { WatchedFiles } from '../../util/watched-files.ts';
@@ -60,8 +59,13 @@ export async function openAuthenticator(
   };
 
   try {
+    const usesFile = mode === 'tokens' || clientCertificates;
+    if (tokensFile !== '' && !usesFile)
+      logger.warn(
+        'API_TOKENS_FILE is set and not used: AUTH is not tokens, and no client certificates are asked for',
+      );
     const listed =
-      tokensFile !== '' && (mode !== '' && mode !== 'none' ? true : clientCertificates)
+      tokensFile !== '' && usesFile
         ? await follow('API_TOKENS_FILE', tokensFile, (text) => {
             const { tokens, certificates } = parseTokensFile(text);
             return { tokens: new TokenIndex(tokens), certificates };
@@ -110,12 +114,13 @@ export async function openAuthenticator(
     }
     if (jwksUrl.startsWith('http:'))
       logger.warn('JWT_JWKS_URL is not https: who sits between can give keys of their own');
-    const key: JWTVerifyGetKey = remoteKeys({
+    const keys = remoteKeys({
       url: jwksUrl,
       onFailure: (error) => logger.warn({ err: error }, 'the keys of JWTs could not be fetched'),
       now,
     });
-    return jwtDoor({ ...common, key, algorithms: PUBLIC_KEY_ALGORITHMS });
+    closers.push(keys.close);
+    return jwtDoor({ ...common, key: keys.key, algorithms: PUBLIC_KEY_ALGORITHMS });
   }
 }
 
