@@ -166,10 +166,12 @@ function isOpen(access: Access | undefined, publicDiagnostics: boolean): boolean
 
 /** @throws PermissionDeniedError */
 function demand(access: Access | undefined, request: UnaryRequest | StreamRequest): void {
-  const { grant } = request.contextValues.get(CALLER);
+  const { name, grant } = request.contextValues.get(CALLER);
   if (access === undefined || access === 'open') throw new PermissionDeniedError('call it', 'every scope');
   if (access === 'diagnostics') {
-    if (!covers(grant, 'read', undefined)) throw new PermissionDeniedError('read', 'any scope');
+    // Where nobody is asked, nobody is known: diagnostics that are not public are for nobody then.
+    if (name === '' || !covers(grant, 'read', undefined))
+      throw new PermissionDeniedError('read', 'any scope');
     return;
   }
   // Only unary methods name a scope; the test of the table holds them to it.

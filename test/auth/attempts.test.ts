@@ -27,7 +27,8 @@ const ADMIN = 'the-admin-token-of-the-original';
 
 /** What a configuration may turn on and off without an attempt's getting anything else. */
 const FRONTS: readonly (readonly [name: string, env: Readonly<Record<string, string>>])[] = [
-  ['as it ships', {}],
+  ['without the lane', { LANE: 'off' }],
+  ['with the lane', { LANE: 'on' }],
 ];
 
 const STREAMS = {

@@ -116,6 +116,20 @@ describe.skipIf(!HAS_OPENSSL)(`client certificates${HAS_OPENSSL ? '' : ' (skippe
     });
   });
 
+  test('are enough for an address that others can reach; diagnostics are for who shows one', async () => {
+    const { port } = await start({ HOST: '0.0.0.0' });
+    const statusOf = (path: string, certificate?: Certificate) =>
+      new Promise<number>((resolve, reject) => {
+        const options = { host: '127.0.0.1', port, path, agent: false, ...shows(certificate) };
+        const request = https.get(options, (response) => {
+          response.resume().on('end', () => resolve(response.statusCode ?? 0));
+        });
+        request.on('error', reject);
+      });
+    expect([await statusOf('/metrics'), await statusOf('/metrics', alice)]).toEqual([401, 200]);
+    expect([await statusOf('/readyz'), await statusOf('/health')]).toEqual([200, 200]);
+  });
+
   test.each(['TLSv1.2', 'TLSv1.3'] as const)('a resumed session is the same caller, %s', async (version) => {
     const { port, lines } = await start();
     const agent = new Agent({ maxVersion: version, minVersion: version });

@@ -78,6 +78,6 @@ describe('PUBLIC_DIAGNOSTICS', () => {
 
   test('off where nobody is asked: for nobody', async () => {
     const port = await start({ AUTH: 'none', PUBLIC_DIAGNOSTICS: 'off' });
-    expect(await seen(port)).toEqual({ metrics: 403, details: false, reflection: true });
+    expect(await seen(port)).toEqual({ metrics: 403, details: false, reflection: false });
   });
 });
