@@ -4,6 +4,7 @@ import sqlite3 from 'sqlite3';
 import { DataSource } from 'typeorm';
 import { ENTITIES } from './entities/index.ts';
 import { MIGRATIONS } from './migrations/index.ts';
+import { NO_LOG } from './no-log.ts';
 
 const BUSY_TIMEOUT_MS = 5_000;
 // Sorting and statement journals of a large renumbering: bounded by MAX_RENUMBER, and a container with a read-only
@@ -24,6 +25,7 @@ export async function openWriterSource(file: string): Promise<DataSource> {
     database: file,
     entities: ENTITIES,
     migrations: MIGRATIONS,
+    logger: NO_LOG,
     migrationsTableName: 'migration',
     // Foreign keys are switched off around migrations, which SQLite ignores inside of a transaction.
     migrationsTransactionMode: 'each',
@@ -54,6 +56,7 @@ export async function openReaderSource(file: string): Promise<DataSource> {
     database: file,
     entities: ENTITIES,
     migrations: MIGRATIONS,
+    logger: NO_LOG,
     flags: sqlite3.OPEN_READONLY,
   });
   await source.initialize();
