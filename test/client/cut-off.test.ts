@@ -14,7 +14,12 @@ const PARTS = {
   'half of the message': Buffer.from([0, 0, 0, 0, 9, 8]),
   'all but the status': Buffer.from([0, 0, 0, 0, 0]),
 };
-const SERVERS = { grpc: http2.createServer, 'grpc-web': http.createServer } as const;
+type Answer = (response: http.ServerResponse) => void;
+const SERVERS = {
+  grpc: (answer: Answer) =>
+    http2.createServer((_, response) => answer(response as unknown as http.ServerResponse)),
+  'grpc-web': (answer: Answer) => http.createServer((_, response) => answer(response)),
+} as const;
 
 const cases = (['grpc', 'grpc-web'] as const).flatMap((protocol) =>
   Object.entries(PARTS).map(([name, part]) => [protocol, name, part] as const),
@@ -22,7 +27,7 @@ const cases = (['grpc', 'grpc-web'] as const).flatMap((protocol) =>
 
 test.each(cases)('%s: an answer of which %s came is a lost connection', async (protocol, _name, part) => {
   let requests = 0;
-  const server = SERVERS[protocol]((_request: unknown, response: http.ServerResponse) => {
+  const server = SERVERS[protocol]((response) => {
     requests += 1;
     response.writeHead(200, { 'content-type': `application/${protocol}+proto` });
     response.end(part);
