@@ -5,8 +5,7 @@ import { get } from '../support/caller.ts';
 import { freePort } from '../support/free-port.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { until } from '../support/until.ts';
-
-const CADDYFILE = new URL('../../deploy/caddy/Caddyfile', import.meta.url).pathname;
+import { CADDYFILE } from './caddyfile.ts';
 
 /** Capability: `caddy` is installed (Debian: `apt-get install caddy`). */
 export const HAS_CADDY = spawnSync('caddy', ['version']).status === 0;
