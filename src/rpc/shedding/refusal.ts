@@ -47,7 +47,7 @@ export class Refusal {
     if ('stream' in response) {
       const { stream } = response;
       // What is still to come of the message is not wanted: the stream is not left half-open for it.
-      response.once('finish', () => !request.complete && stream.close());
+      stream.once('finish', () => !request.complete && stream.close());
       response.writeHead(status, all);
     } else {
       response.writeHead(status, all);
