@@ -193,6 +193,10 @@ function closeFailed({ socket, running, failed }: Connection): void {
 }
 
 function isProtocolError(err: NodeJS.ErrnoException): boolean {
+  // A peer that went away in the middle is no fault of its bytes.
+  if (err.code === 'HPE_INVALID_EOF_STATE') {
+    return false;
+  }
   return err.code !== undefined && (err.code.startsWith('HPE_') || err.code === 'ERR_HTTP_REQUEST_TIMEOUT');
 }
 

@@ -137,10 +137,17 @@ export function createH2(options: ProtocolOptions): H2 {
 
   /** A peer that has closed its half sends no more: a body that is not whole will never be. */
   const sendsNoMore = (session: ServerHttp2Session): void => {
-    for (const stream of sessions.get(session)?.bodies ?? []) {
-      if (!hasArrived(stream)) {
-        stream.close(constants.NGHTTP2_CANCEL);
-      }
+    const state = sessions.get(session);
+    if (state === undefined) {
+      return;
+    }
+    const broken = [...state.bodies].filter((stream) => !hasArrived(stream));
+    if (broken.length === state.openStreams) {
+      session.destroy();
+      return;
+    }
+    for (const stream of broken) {
+      stream.close(constants.NGHTTP2_CANCEL);
     }
     session.close();
   };

@@ -111,7 +111,11 @@ export function createRpcHandler(
       () => values.get(CALL)?.reached === true,
       (code) => {
         const gone = universal.signal.aborted;
-        refuse(handler.requestPath, codeName(gone ? Code.Canceled : code), values.get(CALL)?.correlationId);
+        // Where a client resets its stream, Node ends the message before it tells of the reset.
+        setImmediate(() => {
+          const counted = gone || isReset(request) ? Code.Canceled : code;
+          refuse(handler.requestPath, codeName(counted), values.get(CALL)?.correlationId);
+        });
       },
     );
     if (values.get(CALL) === undefined) refuse(handler.requestPath, `http_${made.status}`);
@@ -136,6 +140,10 @@ export function createRpcHandler(
       response.destroy();
     });
   };
+}
+
+function isReset(request: NodeRequest): boolean {
+  return 'stream' in request && request.stream.rstCode !== 0;
 }
 
 /**

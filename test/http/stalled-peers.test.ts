@@ -30,6 +30,7 @@ describe('a stop does not wait for', () => {
   test('an HTTP/2 peer that is gone in the middle of a body', async () => {
     const { listener, port } = await run(answerAtEnd);
     const session = h2connect(port);
+    await new Promise((resolve) => session.once('connect', resolve));
     session
       .request({ ':method': 'POST' })
       .on('error', () => {})
