@@ -37,6 +37,16 @@ export class WriteQueue<E extends QueueEntry> {
     return this.#bytes;
   }
 
+  /**
+   * About how many entries, and bytes, are drawn before an entry of this sequence that would come now: in each round
+   * every sequence has its turn.
+   */
+  ahead(sequenceName: string): { entries: number; bytes: number } {
+    const rounds = (this.#lines.get(sequenceName)?.entries.size ?? 0) + 1;
+    const entries = Math.min(this.#entries, rounds * this.#lines.size);
+    return { entries, bytes: this.#entries === 0 ? 0 : (this.#bytes * entries) / this.#entries };
+  }
+
   /** Adds an entry; false, and nothing is added, where it would break a bound. */
   offer(entry: E): boolean {
     const { maxEntries, maxBytes } = this.#limits;

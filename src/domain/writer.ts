@@ -3,6 +3,7 @@ import { DatabaseError } from '../db/errors.ts';
 import { findBatch } from '../db/queries/changes.ts';
 import type { WriteConnection, WriteTransaction } from '../db/transaction.ts';
 import type { WriterMetrics } from '../metrics.ts';
+import { Admission } from './admission.ts';
 import { type Outcome, runBatch } from './batch.ts';
 import {
   DatabaseUnavailableError,
@@ -57,12 +58,12 @@ const MAX_TRANSACTION_MS = 30_000;
 export class Writer {
   readonly #options: WriterOptions;
   readonly #queue: WriteQueue<PendingWrite>;
+  readonly #admission = new Admission();
   /** Writes with a request id that are on their way: an equal one joins. */
   readonly #inFlight = new Map<string, PendingWrite>();
   #tasks: Task[] = [];
   #running: Promise<void> | undefined;
   #closing = false;
-  #msPerWrite = 1;
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -75,6 +76,8 @@ export class Writer {
   /**
    * Commits a write and returns its answer. An equal write in flight under the same request id is joined.
    * A caller that goes before its batch starts is forgotten unwritten; after that the outcome stands.
+   *
+   * One whose wait would exceed half of the time that its caller has left is refused at once.
    *
    * @throws DomainError, or the signal's reason
    */
@@ -92,7 +95,8 @@ export class Writer {
       if (this.#inFlight.get(key) === unwanted) this.#inFlight.delete(key);
       this.#measure();
     });
-    if (!this.#queue.offer(entry)) {
+    const expectedMs = this.#expectedWaitMs(this.#queue.ahead(entry.sequenceName));
+    if (expectedMs > (wait.deadline - this.#options.now()) / 2 || !this.#queue.offer(entry)) {
       this.#options.metrics.overloaded.inc();
       throw new OverloadedError('too many writes are waiting', this.#retryAfterMs());
     }
@@ -140,11 +144,9 @@ export class Writer {
       const tasks = this.#tasks.splice(0);
       this.#measure();
       if (batch.length === 0 && tasks.length === 0) break;
-      const started = performance.now();
+      if (batch.length > 0) this.#admission.begin(performance.now());
       await this.#run(batch, tasks);
-      if (batch.length === 0) continue;
-      const msPerWrite = (performance.now() - started) / batch.length;
-      this.#msPerWrite += 0.1 * (msPerWrite - this.#msPerWrite);
+      if (batch.length > 0) this.#admission.end(performance.now());
     }
     this.#running = undefined;
   }
@@ -255,8 +257,13 @@ export class Writer {
     this.#options.metrics.queuedBytes.set(this.#queue.bytes);
   }
 
+  #expectedWaitMs({ entries, bytes }: { entries: number; bytes: number }): number {
+    const batches = Math.floor(Math.max(entries / this.#options.limits.maxBatch, bytes / MAX_BATCH_BYTES));
+    return this.#admission.expectedWaitMs(batches, performance.now());
+  }
+
   #retryAfterMs(): number {
-    return Math.round(Math.min(5_000, Math.max(50, this.#queue.entries * this.#msPerWrite)));
+    return Math.round(Math.min(5_000, Math.max(50, this.#expectedWaitMs(this.#queue))));
   }
 }
 

@@ -164,3 +164,22 @@ test('a busy sequence leaves half of the room to the others', () => {
   expect(accepted('small', 1, 9)).toBe(3);
   expect(queue.entries).toBe(10);
 });
+
+test('what it says is ahead of a new entry is never less than what is drawn before it, and exact where lines are alike', () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...NAMES)), fc.constantFrom(...NAMES), (names, own) => {
+      const queue = new WriteQueue<Entry>({ maxEntries: 1_000, maxBytes: 1_000 });
+      for (const name of names) queue.offer(entryOf(name));
+      const ahead = queue.ahead(own);
+      const lines = new Map(NAMES.map((name) => [name, names.filter((other) => other === name).length]));
+      const alike = new Set([...lines.values()]).size === 1;
+      const entry = entryOf(own);
+      queue.offer(entry);
+      const place = queue.draw(1_000, 1_000).indexOf(entry);
+      expect(ahead.entries).toBeGreaterThanOrEqual(Math.min(place, names.length));
+      expect(ahead.entries).toBeLessThanOrEqual(names.length);
+      expect(ahead.bytes).toBeCloseTo(ahead.entries);
+      if (alike) expect(ahead.entries).toBe(place);
+    }),
+  );
+});
