@@ -88,7 +88,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 }
 
 /** The file behind links: whoever opens the same database takes the same lock, by whatever name. */
-async function realFile(file: string): Promise<string> {
+export async function realFile(file: string): Promise<string> {
   try {
     return await realpath(file);
   } catch (error) {
@@ -97,8 +97,9 @@ async function realFile(file: string): Promise<string> {
   }
 }
 
-// Not `recursive: true`, which never ends where a parent is there and yet cannot have children (/proc, a link to nowhere).
-async function makeFolder(folder: string): Promise<void> {
+/** Makes a folder, and those above it, where they are missing. */
+export async function makeFolder(folder: string): Promise<void> {
+  // Not `recursive: true`, which never ends where a parent is there and yet cannot have children (/proc, a link to nowhere).
   try {
     if ((await stat(folder)).isDirectory()) return;
   } catch (error) {
