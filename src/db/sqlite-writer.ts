@@ -16,6 +16,8 @@ export class SqliteWriter implements WriteConnection {
   readonly #guard: FileGuard | undefined;
   readonly #statements = new Map<string, Statement>();
   #last: Promise<unknown> = Promise.resolve();
+  /** Whether a commit has failed in a way that leaves open what the disk holds, and none has succeeded since. */
+  #doubtful = false;
 
   /** @param guard of the database's files; without one, nothing is noticed of what happens to them */
   constructor(connection: Database, guard?: FileGuard) {
@@ -43,6 +45,7 @@ export class SqliteWriter implements WriteConnection {
 
   async #transaction<T>(body: (tx: WriteTransaction) => Promise<T>, timeoutMs: number): Promise<T> {
     await this.#checkFiles('unavailable');
+    if (this.#doubtful) await this.#probe();
     await this.#begin();
     const handle = new SqliteTransaction((sql, parameters) => this.#all(sql, parameters));
     const timer = setTimeout(() => {
@@ -66,10 +69,30 @@ export class SqliteWriter implements WriteConnection {
       await this.#all('COMMIT', []);
     } catch (error) {
       await this.#rollback();
-      throw sqliteError(error, true);
+      const failure = sqliteError(error, true);
+      this.#doubtful = failure.kind === 'outcome_unknown';
+      throw failure;
     }
     await this.#checkFiles('outcome_unknown');
     return result;
+  }
+
+  /**
+   * Commits something that changes nothing: where that fails nothing else is tried, so that only the first write that
+   * meets a failing disk has an unknown outcome. A success overwrites in the log what the failed commit left there.
+   */
+  async #probe(): Promise<void> {
+    await this.#begin();
+    try {
+      // An UPDATE to what stands there would write nothing.
+      await this.#all(`INSERT INTO migration_release (name, min_release) VALUES ('probe', '0.0.0')`, []);
+      await this.#all(`DELETE FROM migration_release WHERE name = 'probe'`, []);
+      await this.#all('COMMIT', []);
+    } catch (error) {
+      await this.#rollback();
+      throw sqliteError(error);
+    }
+    this.#doubtful = false;
   }
 
   async #checkFiles(kind: DatabaseErrorKind): Promise<void> {

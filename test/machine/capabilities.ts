@@ -8,8 +8,8 @@ export const MACHINE = {
   loops: process.getuid?.() === 0 && works('losetup', ['--find']) && works('mkfs.ext4', ['-V']),
   /** Whether a library of ours can stand between a process and its system: Linux, and a C compiler. */
   preloads: process.platform === 'linux' && works('cc', ['--version']),
-  /** Whether a process can be given fewer descriptors. */
-  limits: works('sh', ['-c', 'ulimit -n 64']),
+  /** Whether a running process can be given fewer descriptors. */
+  limits: process.platform === 'linux' && works('prlimit', ['--pid', String(process.pid), '--nofile']),
   /** Whether the open files of a process can be read by their number. */
   proc: process.platform === 'linux',
 } as const;
