@@ -193,10 +193,12 @@ class Service implements App {
       ready: async () => {
         await database.reads.check();
         const { enabled, breakerState, oldestAgeSeconds } = await sync.status();
+        const fileFault = await database.fileFault();
+        if (fileFault !== undefined) logger.error({ fault: fileFault }, 'the database file was taken away');
         return {
-          ready: this.#ready,
+          ready: this.#ready && fileFault === undefined,
           checks: {
-            database: { engine: database.engine.name, ok: true },
+            database: { engine: database.engine.name, ok: fileFault === undefined },
             // Shown, and never a reason to be taken out: a search outage does not hinder writes.
             sync: { enabled, breaker: breakerState, oldest_age_seconds: oldestAgeSeconds },
           },
@@ -204,7 +206,10 @@ class Service implements App {
       },
       metrics: async () => {
         await sync.measure();
-        const { registry } = this.metrics;
+        const { registry, files } = this.metrics;
+        files.ok.set((await database.fileFault()) === undefined ? 1 : 0);
+        for (const [name, bytes] of Object.entries(database.fileSizes()))
+          files.bytes.set({ file: name }, bytes);
         return { contentType: registry.contentType, body: await registry.metrics() };
       },
       onError: (error) => logger.error({ err: error }, 'a plain route failed'),

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { type Engine, SQLITE } from './engine.ts';
 import { DatabaseStartError, driverCode } from './errors.ts';
+import { FileGuard, type FileSizes } from './file-guard.ts';
 import { type MigrateMode, migrate, pendingMigrations } from './migrate.ts';
 import { Reads } from './queries/reads.ts';
 import { SyncReads } from './queries/sync.ts';
@@ -21,6 +22,10 @@ export interface Database {
   readonly syncReads: SyncReads;
   /** The migrations that were applied when it was opened. */
   readonly migrated: readonly string[];
+  /** What is wrong with the files under the database, in words for an operator; undefined where nothing is. */
+  fileFault(): Promise<string | undefined>;
+  /** How large its files are. */
+  fileSizes(): FileSizes;
   /** Waits for what runs and closes every connection. Idempotent. */
   close(): Promise<void>;
 }
@@ -56,7 +61,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     const source = await openWriterSource(file);
     closers.push(() => source.destroy());
     const migrated = await migrate(source, options.migrate);
-    const writer = new SqliteWriter(sqliteConnection(source));
+    const guard = new FileGuard(file);
+    const writer = new SqliteWriter(sqliteConnection(source), guard);
     closers.push(() => writer.close());
     const readers = [];
     for (let i = 0; i < options.readers + 1; i++) {
@@ -71,6 +77,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       reads: new Reads(others),
       syncReads: new SyncReads(syncReader!),
       migrated,
+      fileFault: () => writer.fileFault(),
+      fileSizes: () => guard.sizes,
       close,
     };
   } catch (error) {
@@ -80,7 +88,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 }
 
 /** The file behind links: whoever opens the same database takes the same lock, by whatever name. */
-async function realFile(file: string): Promise<string> {
+export async function realFile(file: string): Promise<string> {
   try {
     return await realpath(file);
   } catch (error) {
@@ -89,8 +97,9 @@ async function realFile(file: string): Promise<string> {
   }
 }
 
-// Not `recursive: true`, which never ends where a parent is there and yet cannot have children (/proc, a link to nowhere).
-async function makeFolder(folder: string): Promise<void> {
+/** Makes a folder, and those above it, where they are missing. */
+export async function makeFolder(folder: string): Promise<void> {
+  // Not `recursive: true`, which never ends where a parent is there and yet cannot have children (/proc, a link to nowhere).
   try {
     if ((await stat(folder)).isDirectory()) return;
   } catch (error) {

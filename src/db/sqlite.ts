@@ -69,6 +69,20 @@ export async function openReaderSource(file: string): Promise<DataSource> {
   return source;
 }
 
+/** Opens a connection that changes nothing, and may write other files (VACUUM INTO). The file must exist. */
+export async function openCopySource(file: string): Promise<DataSource> {
+  await access(file);
+  const source = new DataSource({
+    type: 'sqlite',
+    driver: SQLITE_DRIVER,
+    database: file,
+    flags: sqlite3.OPEN_READONLY,
+  });
+  await source.initialize();
+  await pragmas(source, [`busy_timeout = ${BUSY_TIMEOUT_MS}`, TEMPORARY_IN_MEMORY]);
+  return source;
+}
+
 /** The driver's connection under a DataSource. */
 export function sqliteConnection(source: DataSource): Connection {
   return (source.driver as unknown as { databaseConnection: Connection }).databaseConnection;

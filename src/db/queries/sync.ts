@@ -331,6 +331,9 @@ export async function unpark(
   return rows.length;
 }
 
+/** The identity of a target where documents have not been sent, or nobody knows to which. */
+export const UNKNOWN_TARGET = '';
+
 /** Notes what the documents are sent to, and whether a process is sending. */
 export function saveTarget(tx: WriteTransaction, target: Omit<SyncTargetRow, 'id'>): void {
   tx.execute(
