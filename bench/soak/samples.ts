@@ -63,13 +63,13 @@ export interface Growth {
   readonly replica: string;
   readonly seconds: number;
   readonly rssMiB: readonly [first: number, last: number];
-  /** The tenth percentile: soon after a collection, what is alive. */
+  /** The least: right after a collection, what is alive. */
   readonly heapMiB: readonly [first: number, last: number];
   readonly descriptors: readonly [first: number, last: number];
   readonly handles: readonly [first: number, last: number];
 }
 
-/** Looks at the process that lived the longest while there was load, by medians. */
+/** Looks at the process that lived the longest while there was load, by medians; the heap by its least. */
 export function growth(series: Series, loadEnded: number): Growth {
   const lives = Object.entries(series).flatMap(([replica, samples]) =>
     [
@@ -91,7 +91,7 @@ export function growth(series: Series, loadEnded: number): Growth {
     replica,
     seconds: life.length,
     rssMiB: both(({ rssMiB }) => rssMiB),
-    heapMiB: both(({ heapMiB }) => heapMiB, 0.1),
+    heapMiB: both(({ heapMiB }) => heapMiB, 0),
     descriptors: both(({ descriptors }) => descriptors),
     handles: both(({ handles }) => handles),
   };
