@@ -193,7 +193,7 @@ class Service implements App {
       ready: async () => {
         await database.reads.check();
         const { enabled, breakerState, oldestAgeSeconds } = await sync.status();
-        const fileFault = await database.fileFault();
+        const fileFault = await database.files?.fault();
         if (fileFault !== undefined) logger.error({ fault: fileFault }, 'the database file was taken away');
         return {
           ready: this.#ready && fileFault === undefined,
@@ -207,8 +207,8 @@ class Service implements App {
       metrics: async () => {
         await sync.measure();
         const { registry, files } = this.metrics;
-        files.ok.set((await database.fileFault()) === undefined ? 1 : 0);
-        for (const [name, bytes] of Object.entries(database.fileSizes()))
+        files.ok.set((await database.files?.fault()) === undefined ? 1 : 0);
+        for (const [name, bytes] of Object.entries(database.files?.sizes ?? {}))
           files.bytes.set({ file: name }, bytes);
         return { contentType: registry.contentType, body: await registry.metrics() };
       },

@@ -4,6 +4,7 @@ import type { Blow } from './weather.ts';
 
 const PANELS = [
   ['rssMiB', 'memory, MiB RSS'],
+  ['heapMiB', 'heap used, MiB'],
   ['descriptors', 'open descriptors'],
   ['handles', 'handles of Node'],
   ['dirty', 'dirty documents'],

@@ -9,6 +9,8 @@ export interface Sample {
   /** Which process of the replica, counted from 1. */
   readonly start: number;
   readonly rssMiB: number;
+  /** Of JavaScript: what is alive, and the garbage that has not been collected yet. */
+  readonly heapMiB: number;
   readonly descriptors: number;
   readonly handles: number;
   readonly dirty: number;
@@ -49,6 +51,7 @@ async function look({ pid, url, starts }: Replica, at: number): Promise<Sample |
     at: Math.round(at * 10) / 10,
     start: starts,
     rssMiB: Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 102.4) / 10,
+    heapMiB: Math.round(metric('sequence_nodejs_heap_size_used_bytes') / 104857.6) / 10,
     descriptors: descriptors.length,
     handles: metric('sequence_nodejs_active_handles_total'),
     dirty: metric('sequence_sync_dirty_documents'),
@@ -60,29 +63,40 @@ export interface Growth {
   readonly replica: string;
   readonly seconds: number;
   readonly rssMiB: readonly [first: number, last: number];
+  /** The least: right after a collection, what is alive. */
+  readonly heapMiB: readonly [first: number, last: number];
   readonly descriptors: readonly [first: number, last: number];
   readonly handles: readonly [first: number, last: number];
 }
 
-/** Looks at the process that lived the longest, by medians. */
-export function growth(series: Series): Growth {
+/** Looks at the process that lived the longest while there was load, by medians; the heap by its least. */
+export function growth(series: Series, loadEnded: number): Growth {
   const lives = Object.entries(series).flatMap(([replica, samples]) =>
-    [...Map.groupBy(samples, ({ start }) => start).values()].map((life) => ({ replica, life })),
+    [
+      ...Map.groupBy(
+        samples.filter(({ at }) => at < loadEnded),
+        ({ start }) => start,
+      ).values(),
+    ].map((life) => ({ replica, life })),
   );
   const { replica, life } = lives.reduce((a, b) => (b.life.length > a.life.length ? b : a));
   const warm = life.slice(Math.floor(life.length / 5));
   const quarter = Math.max(1, Math.floor(warm.length / 4));
-  const both = (of: (sample: Sample) => number) =>
-    [median(warm.slice(0, quarter).map(of)), median(warm.slice(-quarter).map(of))] as const;
+  const both = (of: (sample: Sample) => number, share = 0.5) =>
+    [
+      percentile(warm.slice(0, quarter).map(of), share),
+      percentile(warm.slice(-quarter).map(of), share),
+    ] as const;
   return {
     replica,
     seconds: life.length,
     rssMiB: both(({ rssMiB }) => rssMiB),
+    heapMiB: both(({ heapMiB }) => heapMiB, 0),
     descriptors: both(({ descriptors }) => descriptors),
     handles: both(({ handles }) => handles),
   };
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+function percentile(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
 }

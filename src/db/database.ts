@@ -22,12 +22,17 @@ export interface Database {
   readonly syncReads: SyncReads;
   /** The migrations that were applied when it was opened. */
   readonly migrated: readonly string[];
-  /** What is wrong with the files under the database, in words for an operator; undefined where nothing is. */
-  fileFault(): Promise<string | undefined>;
-  /** How large its files are. */
-  fileSizes(): FileSizes;
+  /** The files under it; undefined where they are on another machine. */
+  readonly files?: DatabaseFiles;
   /** Waits for what runs and closes every connection. Idempotent. */
   close(): Promise<void>;
+}
+
+/** The files under a database. */
+export interface DatabaseFiles {
+  /** What is wrong with them, in words for an operator; undefined where nothing is. */
+  fault(): Promise<string | undefined>;
+  readonly sizes: FileSizes;
 }
 
 /** How to open a database. */
@@ -77,8 +82,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       reads: new Reads(others),
       syncReads: new SyncReads(syncReader!),
       migrated,
-      fileFault: () => writer.fileFault(),
-      fileSizes: () => guard.sizes,
+      files: {
+        fault: () => writer.fileFault(),
+        get sizes() {
+          return guard.sizes;
+        },
+      },
       close,
     };
   } catch (error) {

@@ -23,16 +23,19 @@ export interface FileSizes {
 export class FileGuard {
   readonly #database: GuardedFile;
   readonly #log: GuardedFile;
+  /** Under another file of this name a second service would start to write. */
+  readonly #lock: GuardedFile;
 
-  /** @param file a database in WAL mode that has been opened */
+  /** @param file a database in WAL mode that has been opened, and its write lock taken */
   constructor(file: string) {
     this.#database = new GuardedFile(file);
     this.#log = new GuardedFile(`${file}-wal`);
+    this.#lock = new GuardedFile(`${file}.lock`);
   }
 
   /** What is wrong, in words for an operator; undefined where nothing is. */
   fault(): string | undefined {
-    return this.#database.fault() ?? this.#log.fault();
+    return this.#database.fault() ?? this.#log.fault() ?? this.#lock.fault();
   }
 
   /**
@@ -81,9 +84,9 @@ class GuardedFile {
     // SQLite makes the log when it first needs it.
     this.#opened ??= found;
     if (this.#opened === undefined) return undefined;
-    if (found === undefined) return `${this.#path} is gone; what is committed now would be lost with it`;
+    if (found === undefined) return `${this.#path} is gone, and what is written now would be in vain`;
     if (found.ino !== this.#opened.ino || found.dev !== this.#opened.dev)
-      return `${this.#path} is another file than the one that was opened; what is committed now would be lost`;
+      return `${this.#path} is another file than the one that was opened, and what is written now would be in vain`;
     this.#now = Number(found.size);
     this.#size = Math.max(this.#size, this.#now);
     return this.#truncated ? `${this.#path} was truncated; some of what was committed is lost` : undefined;

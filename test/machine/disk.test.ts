@@ -1,12 +1,15 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type Answer, type Caller, get, h1Caller } from '../support/caller.ts';
 import { cli } from '../support/command.ts';
 import { startService } from '../support/service.ts';
 import { MACHINE } from './capabilities.ts';
 import { reasonOf } from './endure.ts';
 import { ext4Disk, memoryDisk } from './mounted.ts';
+
+// A machine that does other things as well needs its time.
+vi.setConfig({ testTimeout: 90_000 });
 
 const AT = { scope: 'play', elementType: 'ELEMENT_TYPE_SCRIPT' };
 const PIECES = 8;

@@ -82,6 +82,14 @@ test('the log moved away: refused; moved back: served', async () => {
   await serves(app);
 });
 
+test('the write lock deleted, under which another service could start: refused; put back: served', async () => {
+  const app = await filled();
+  await rename(`${app.file}.lock`, `${app.file}.away`);
+  await refuses(app, /sequence\.db\.lock is gone/);
+  await rename(`${app.file}.away`, `${app.file}.lock`);
+  await serves(app);
+});
+
 test('the folder moved away: refused; moved back: served', async () => {
   const app = await filled();
   const folder = join(app.file, '..');

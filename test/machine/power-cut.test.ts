@@ -4,6 +4,7 @@ import { compare, retry, writeUntilCutOff } from '../process/authors.ts';
 import { Author, replay, type SequenceName } from '../process/history.ts';
 import { type Caller, h1Caller, h2Caller } from '../support/caller.ts';
 import { cli } from '../support/command.ts';
+import { until } from '../support/until.ts';
 import { MACHINE } from './capabilities.ts';
 import { preload } from './preload.ts';
 
@@ -12,6 +13,7 @@ const AUTHORS = 24;
 /** Written beside them in large pieces, so that the log is copied into the database and begun anew now and then. */
 const HEAVY: SequenceName = { scope: 'heavy', elementType: 'ELEMENT_TYPE_ACTION' };
 const PIECES = 8;
+const BATCHES_A_ROUND = 5;
 const CONTENT = { text: 'x'.repeat(250_000) };
 const SEQUENCES: readonly SequenceName[] = [
   { scope: 'play', elementType: 'ELEMENT_TYPE_SECTION' },
@@ -51,8 +53,10 @@ describe.skipIf(!MACHINE.preloads)('power cuts (needs: preloads)', () => {
       const callers = [h1Caller(service.port), h2Caller(service.port)];
       await retry(unanswered(), callers[0]!);
       const load = authors.map((author, index) => writeUntilCutOff(author, callers[index % 2]!));
+      const before = heavy;
       load.push(writeHeavily(callers[0]!));
-      await sleep(500 + random() * 700);
+      await until('enough is written', () => heavy - before >= BATCHES_A_ROUND, 60_000);
+      await sleep(random() * 300);
       service.child.kill('SIGKILL');
       await Promise.all(load);
       await service.ended;

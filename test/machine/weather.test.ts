@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { get, h1Caller } from '../support/caller.ts';
 import { startService } from '../support/service.ts';
 import { until } from '../support/until.ts';
@@ -10,6 +10,9 @@ import { converged, databaseFile, startIndex } from '../sync/harness.ts';
 import { MACHINE } from './capabilities.ts';
 import { load } from './endure.ts';
 import { preload } from './preload.ts';
+
+// A machine that does other things as well needs its time.
+vi.setConfig({ testTimeout: 90_000 });
 
 describe.skipIf(!MACHINE.preloads)('under load (needs: preloads)', () => {
   const start = preload();
