@@ -2,7 +2,8 @@ import { access } from 'node:fs/promises';
 import type { Database as Connection } from 'sqlite3';
 import sqlite3 from 'sqlite3';
 import { DataSource } from 'typeorm';
-import { ENTITIES } from './entities/index.ts';
+import { SQLITE } from './engine.ts';
+import { entitiesOf } from './entities/index.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 
 const BUSY_TIMEOUT_MS = 5_000;
@@ -22,7 +23,7 @@ export async function openWriterSource(file: string): Promise<DataSource> {
     type: 'sqlite',
     driver: SQLITE_DRIVER,
     database: file,
-    entities: ENTITIES,
+    entities: entitiesOf(SQLITE),
     migrations: MIGRATIONS,
     migrationsTableName: 'migration',
     // Foreign keys are switched off around migrations, which SQLite ignores inside of a transaction.
@@ -52,7 +53,7 @@ export async function openReaderSource(file: string): Promise<DataSource> {
     type: 'sqlite',
     driver: SQLITE_DRIVER,
     database: file,
-    entities: ENTITIES,
+    entities: entitiesOf(SQLITE),
     migrations: MIGRATIONS,
     flags: sqlite3.OPEN_READONLY,
   });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { DatabaseError } from '../db/errors.ts';
 import { findBatch } from '../db/queries/changes.ts';
 import type { WriteTransaction } from '../db/transaction.ts';
-import { type Outcome, runBatch } from './batch.ts';
+import { type Outcome, type Postponed, runBatch } from './batch.ts';
 import {
   DatabaseUnavailableError,
   DeadlineExceededError,
@@ -10,6 +10,7 @@ import {
   InternalError,
   OutcomeUnknownError,
 } from './errors.ts';
+import type { ElementType } from './model.ts';
 import type { PendingWrite } from './pending-write.ts';
 import { type QueueUse, WriteQueue } from './write-queue.ts';
 import type { WriterOptions } from './writer-options.ts';
@@ -18,6 +19,8 @@ import type { WriterOptions } from './writer-options.ts';
 const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 /** A batch ends after this, whatever deadlines its members have. */
 const MAX_TRANSACTION_MS = 30_000;
+/** How often a batch runs that other transactions are in the way of. */
+const MAX_ATTEMPTS = 10;
 
 /**
  * A lane of the writer: while one transaction is in flight the next batch gathers, and starts when it has committed.
@@ -88,7 +91,7 @@ export class Lane {
   }
 
   /** Runs a batch, and tasks behind it, and settles all of them. Never throws. */
-  async #run(entries: readonly PendingWrite[], tasks: readonly Task[] = []): Promise<void> {
+  async #run(entries: readonly PendingWrite[], tasks: readonly Task[] = [], attempts = 1): Promise<void> {
     const now = this.#options.now();
     const batch = entries.filter((entry) => {
       const { deadline } = entry;
@@ -108,11 +111,20 @@ export class Lane {
     } catch (error) {
       metrics.transaction.observe({ outcome: outcomeLabel(error) }, (performance.now() - started) / 1000);
       const settled = await this.#settleUnknown(attempt, batch, error);
-      if (settled !== 'committed') return await this.#fail(batch, tasks, settled);
+      if (settled !== 'committed') return await this.#fail(batch, tasks, settled, attempts);
     }
     for (const done of attempt.finish) done();
-    if (batch.length > 0) this.#options.onCommit();
-    for (const [index, entry] of batch.entries()) entry.settle(attempt.outcomes[index]!);
+    const postponed: PendingWrite[] = [];
+    for (const [index, entry] of batch.entries()) {
+      const outcome = attempt.outcomes[index];
+      if (outcome) entry.settle(outcome);
+      else postponed.push(entry);
+    }
+    if (batch.length > postponed.length) this.#options.onCommit();
+    if (postponed.length === 0) return;
+    // Each in a batch of its own, which waits for the sequence.
+    for (const entries of Map.groupBy(postponed, ({ sequenceName }) => sequenceName).values())
+      await this.#run(entries);
   }
 
   #commit(
@@ -151,10 +163,10 @@ export class Lane {
   ): Promise<'committed' | unknown> {
     if (!(error instanceof DatabaseError) || error.kind !== 'outcome_unknown' || batch.length === 0)
       return error;
-    const keys = batch.map(({ write: { sequence } }) => [sequence.scope, sequence.elementType] as const);
+    const written = writtenBy(batch, attempt.outcomes);
     try {
       const found = await this.#options.connection.transaction(
-        (tx) => findBatch(tx, keys, attempt.token),
+        (tx) => findBatch(tx, written, attempt.token),
         MAX_TRANSACTION_MS,
       );
       return found ? 'committed' : new DatabaseError('unavailable', error.message, error);
@@ -165,10 +177,17 @@ export class Lane {
   }
 
   /**
-   * Settles a batch whose transaction failed. Where the statements were refused, the tasks are run each by itself,
+   * Settles a batch whose transaction failed. Where another one was in the way, it is run again. Where the statements were refused, the tasks are run each by itself,
    * and the batch without them is narrowed down by halving.
    */
-  async #fail(batch: readonly PendingWrite[], tasks: readonly Task[], error: unknown): Promise<void> {
+  async #fail(
+    batch: readonly PendingWrite[],
+    tasks: readonly Task[],
+    error: unknown,
+    attempts: number,
+  ): Promise<void> {
+    if (error instanceof DatabaseError && error.kind === 'conflict' && attempts < MAX_ATTEMPTS)
+      return await this.#run(batch, tasks, attempts + 1);
     const environment = error instanceof DatabaseError && error.kind !== 'data';
     if (tasks.length > 0 && !environment && batch.length + tasks.length > 1) {
       await this.#run(batch);
@@ -193,7 +212,7 @@ export class Lane {
 interface Attempt {
   /** Random and fresh: in its change rows, the proof that it was committed. */
   readonly token: string;
-  outcomes: Outcome[];
+  outcomes: (Outcome | Postponed)[];
   /** What is called once it has committed. */
   readonly finish: (() => void)[];
 }
@@ -205,6 +224,21 @@ export interface Task {
   fail(error: unknown): void;
 }
 
+/** The sequences that a batch has changed, each with the lowest revision that it can have given it. */
+function writtenBy(
+  batch: readonly PendingWrite[],
+  outcomes: readonly (Outcome | Postponed)[],
+): (readonly [scope: string, elementType: ElementType, revision: number])[] {
+  const lowest = new Map<string, readonly [string, ElementType, number]>();
+  for (const [index, { write, sequenceName }] of batch.entries()) {
+    const answer = outcomes[index]?.answer;
+    if (!answer) continue;
+    const revision = Math.min(answer.revision, lowest.get(sequenceName)?.[2] ?? answer.revision);
+    lowest.set(sequenceName, [write.sequence.scope, write.sequence.elementType, revision]);
+  }
+  return [...lowest.values()];
+}
+
 function outcomeLabel(error: unknown): string {
   return error instanceof DatabaseError ? error.kind : 'failed';
 }
@@ -212,6 +246,7 @@ function outcomeLabel(error: unknown): string {
 function callerError(error: unknown): DomainError {
   if (!(error instanceof DatabaseError)) return new InternalError(error);
   switch (error.kind) {
+    case 'conflict':
     case 'unavailable':
       return new DatabaseUnavailableError(error);
     case 'timeout':
