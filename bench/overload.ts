@@ -124,7 +124,7 @@ const rssMb =
   Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${service.pid}/status`, 'utf8'))?.[1]) / 1024;
 service.kill('SIGTERM');
 const [exitCode] = await once(service, 'exit');
-const { violations } = await verifyDatabase(file);
+const { violations } = await verifyDatabase({ url: { engine: 'sqlite', file } });
 const missing = await missingWrites();
 
 const accepted = results.flatMap((result) => result.accepted);

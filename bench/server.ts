@@ -75,7 +75,7 @@ async function servingPort(child: ChildProcess): Promise<number> {
 }
 
 async function preload(file: string, elements: number): Promise<void> {
-  const database = await openDatabase({ file, readers: 1, migrate: 'auto' });
+  const database = await openDatabase({ url: { engine: 'sqlite', file }, readers: 1, migrate: 'auto' });
   const writer = new Writer({
     connection: database.writer,
     limits: { maxBatch: 64, maxQueue: 1_000, maxQueueBytes: 2 ** 30, maxRenumber: 100_000 },

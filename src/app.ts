@@ -132,17 +132,14 @@ class Service implements App {
     const { logger } = this.log;
     for (const warning of this.#config.warnings) logger.warn(warning);
 
-    const database = await openDatabase({
-      file: databaseConfig.url.file,
-      readers: databaseConfig.readers,
-      migrate: databaseConfig.migrate,
-    });
+    const database = await openDatabase({ ...databaseConfig, name: this.#config.service.name });
     this.#closers.push(() => database.close());
     if (database.migrated.length > 0) logger.info({ migrations: database.migrated }, 'database migrated');
 
     let wakeSync = () => {};
     const writer = new Writer({
       connection: database.writer,
+      lanes: database.lanes,
       limits,
       metrics: this.metrics.writer,
       now: this.#now,

@@ -22,8 +22,8 @@ export async function restore(from: string): Promise<number> {
 
 /** Notes that the database was restored by other means. Returns the exit code. */
 export async function restored(): Promise<number> {
-  const { url } = loadConfig(readEnvironment()).database;
-  const database = await openDatabase({ file: url.file, readers: 0, migrate: 'auto' });
+  const { database: config } = loadConfig(readEnvironment());
+  const database = await openDatabase({ ...config, migrate: 'auto' });
   try {
     report(await beginEpoch(database.writer, Date.now()));
   } finally {

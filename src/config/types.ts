@@ -2,12 +2,31 @@
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
-/** Where the data is; more engines may join the union. */
-export interface DatabaseUrl {
+/** Where the data is. */
+export type DatabaseUrl = SqliteUrl | PostgresUrl;
+
+export interface SqliteUrl {
   readonly engine: 'sqlite';
   /** Absolute. Its folder may not exist yet. */
   readonly file: string;
 }
+
+export interface PostgresUrl {
+  readonly engine: 'postgres';
+  /** A name, an address, or the folder of a socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  readonly sslMode: SslMode;
+  /** An absolute path, or empty. */
+  readonly sslRootCert: string;
+}
+
+/** As in libpq: `require` encrypts, `verify-ca` knows the signer, `verify-full` the host's name too. */
+export const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
+export type SslMode = (typeof SSL_MODES)[number];
 
 export interface ServerConfig {
   readonly host: string;
@@ -39,6 +58,13 @@ export interface DatabaseConfig {
   readonly url: DatabaseUrl;
   /** Connections that serve reads. */
   readonly readers: number;
+  /** Connections that write, on PostgreSQL; on SQLite there is one. */
+  readonly writers: number;
+  /** A file of certificates for TLS, or empty. */
+  readonly sslCa: string;
+  /** How long PostgreSQL waits for a lock, and runs a statement. */
+  readonly lockTimeoutMs: number;
+  readonly statementTimeoutMs: number;
   /** `auto` brings the schema up to date at start; `check` refuses to start on an old one. */
   readonly migrate: 'auto' | 'check';
 }

@@ -1,12 +1,12 @@
 import { copyFile, link, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncFile, syncFolder } from './backup.ts';
-import { makeFolder, realFile } from './database.ts';
 import { beginEpoch } from './epoch.ts';
 import { DatabaseStartError, driverCode } from './errors.ts';
 import { checkIntegrity } from './integrity.ts';
 import { migrate } from './migrate.ts';
 import { type openReaderSource, openWriterSource, sqliteConnection } from './sqlite.ts';
+import { makeFolder, realFile } from './sqlite-file.ts';
 import { SqliteWriter } from './sqlite-writer.ts';
 import type { Verification } from './verify.ts';
 import { takeWriteLock } from './write-lock.ts';

@@ -1,4 +1,5 @@
-import type { Database, Statement } from 'sqlite3';
+import type { Database, Statement as Prepared } from 'sqlite3';
+import { SQLITE, type Statement, textFor } from './engine.ts';
 import { DatabaseError, type DatabaseErrorKind, driverCode, sqliteError } from './errors.ts';
 import type { FileGuard } from './file-guard.ts';
 import type { SqlValue, WriteConnection, WriteTransaction } from './transaction.ts';
@@ -14,7 +15,7 @@ import type { SqlValue, WriteConnection, WriteTransaction } from './transaction.
 export class SqliteWriter implements WriteConnection {
   readonly #connection: Database;
   readonly #guard: FileGuard | undefined;
-  readonly #statements = new Map<string, Statement>();
+  readonly #statements = new Map<string, Prepared>();
   #last: Promise<unknown> = Promise.resolve();
   /** Whether a commit has failed in a way that leaves open what the disk holds, and none has succeeded since. */
   #doubtful = false;
@@ -154,9 +155,9 @@ export class SqliteWriter implements WriteConnection {
     });
   }
 
-  async #prepare(sql: string): Promise<Statement> {
-    const statement = await new Promise<Statement>((resolve, reject) => {
-      const prepared: Statement = this.#connection.prepare(sql, (error: Error | null) =>
+  async #prepare(sql: string): Promise<Prepared> {
+    const statement = await new Promise<Prepared>((resolve, reject) => {
+      const prepared: Prepared = this.#connection.prepare(sql, (error: Error | null) =>
         error ? reject(error) : resolve(prepared),
       );
     });
@@ -174,6 +175,7 @@ export class SqliteWriter implements WriteConnection {
 }
 
 class SqliteTransaction implements WriteTransaction {
+  readonly engine = SQLITE;
   readonly #all: <Row>(sql: string, parameters: readonly SqlValue[]) => Promise<Row[]>;
   #tail: Promise<unknown> = Promise.resolve();
   #ended: DatabaseError | undefined;
@@ -182,13 +184,13 @@ class SqliteTransaction implements WriteTransaction {
     this.#all = all;
   }
 
-  query<Row>(sql: string, parameters: readonly SqlValue[] = []): Promise<Row[]> {
-    const result = this.#tail.then(() => this.#run<Row>(sql, parameters));
+  query<Row>(sql: Statement | string, parameters: readonly SqlValue[] = []): Promise<Row[]> {
+    const result = this.#tail.then(() => this.#run<Row>(textFor(SQLITE, sql), parameters));
     this.#tail = result;
     return result;
   }
 
-  execute(sql: string, parameters: readonly SqlValue[] = []): void {
+  execute(sql: Statement | string, parameters: readonly SqlValue[] = []): void {
     // Not lost: the tail is rejected, so every later statement and `settled()` are.
     this.query(sql, parameters).catch(() => {});
   }

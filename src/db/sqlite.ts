@@ -2,7 +2,8 @@ import { access } from 'node:fs/promises';
 import type { Database as Connection } from 'sqlite3';
 import sqlite3 from 'sqlite3';
 import { DataSource } from 'typeorm';
-import { ENTITIES } from './entities/index.ts';
+import { SQLITE } from './engine.ts';
+import { entitiesOf } from './entities/index.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import { NO_LOG } from './no-log.ts';
 
@@ -23,7 +24,7 @@ export async function openWriterSource(file: string): Promise<DataSource> {
     type: 'sqlite',
     driver: SQLITE_DRIVER,
     database: file,
-    entities: ENTITIES,
+    entities: entitiesOf(SQLITE),
     migrations: MIGRATIONS,
     logger: NO_LOG,
     migrationsTableName: 'migration',
@@ -54,7 +55,7 @@ export async function openReaderSource(file: string): Promise<DataSource> {
     type: 'sqlite',
     driver: SQLITE_DRIVER,
     database: file,
-    entities: ENTITIES,
+    entities: entitiesOf(SQLITE),
     migrations: MIGRATIONS,
     logger: NO_LOG,
     flags: sqlite3.OPEN_READONLY,

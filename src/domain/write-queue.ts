@@ -12,19 +12,27 @@ export interface QueueLimits {
   readonly maxBytes: number;
 }
 
+/** What the queues of a writer hold together. */
+export interface QueueUse {
+  entries: number;
+  bytes: number;
+}
+
 /**
  * One FIFO per sequence, drawn round-robin, so that a busy sequence delays its own writes and not those of
- * the others. Bounded in entries and bytes.
+ * the others. Bounded in entries and bytes, together with other queues where they share their use.
  */
 export class WriteQueue<E extends QueueEntry> {
   readonly #limits: QueueLimits;
   // A Set keeps the order of arrival and lets go of any entry at once; the Map's order is whose turn it is.
   readonly #lines = new Map<string, Line<E>>();
+  readonly #use: QueueUse;
   #entries = 0;
   #bytes = 0;
 
-  constructor(limits: QueueLimits) {
+  constructor(limits: QueueLimits, use: QueueUse = { entries: 0, bytes: 0 }) {
     this.#limits = limits;
+    this.#use = use;
   }
 
   /** How many entries wait. */
@@ -51,12 +59,11 @@ export class WriteQueue<E extends QueueEntry> {
   offer(entry: E): boolean {
     const { maxEntries, maxBytes } = this.#limits;
     const line = this.#lines.get(entry.sequenceName) ?? { entries: new Set<E>(), bytes: 0 };
-    if (this.#entries + 1 > maxEntries || this.#bytes + entry.bytes > maxBytes) return false;
+    if (this.#use.entries + 1 > maxEntries || this.#use.bytes + entry.bytes > maxBytes) return false;
     if (line.entries.size + 1 > maxEntries / 2 || line.bytes + entry.bytes > maxBytes / 2) return false;
     line.entries.add(entry);
     line.bytes += entry.bytes;
-    this.#entries += 1;
-    this.#bytes += entry.bytes;
+    this.#count(1, entry.bytes);
     this.#lines.set(entry.sequenceName, line);
     return true;
   }
@@ -66,8 +73,7 @@ export class WriteQueue<E extends QueueEntry> {
     const line = this.#lines.get(entry.sequenceName);
     if (!line?.entries.delete(entry)) return false;
     line.bytes -= entry.bytes;
-    this.#entries -= 1;
-    this.#bytes -= entry.bytes;
+    this.#count(-1, -entry.bytes);
     if (line.entries.size === 0) this.#lines.delete(entry.sequenceName);
     return true;
   }
@@ -86,6 +92,13 @@ export class WriteQueue<E extends QueueEntry> {
       if (this.#lines.delete(name)) this.#lines.set(name, line);
     }
     return drawn;
+  }
+
+  #count(entries: number, bytes: number): void {
+    this.#entries += entries;
+    this.#bytes += bytes;
+    this.#use.entries += entries;
+    this.#use.bytes += bytes;
   }
 }
 

@@ -6,6 +6,7 @@ import { generate, patiently, startWriter } from '../domain/harness.ts';
 import { startAppOn } from '../support/app.ts';
 import { h1Caller } from '../support/caller.ts';
 import { cli } from '../support/command.ts';
+import { placeOf } from '../support/place.ts';
 import { openSqlite } from '../support/sqlite.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { all } from '../sync/index-truth.ts';
@@ -13,7 +14,7 @@ import { all } from '../sync/index-truth.ts';
 /** A database with elements 1..count and their versions, closed. */
 async function database(count: number): Promise<{ file: string; env: Record<string, string> }> {
   const file = join(await temporaryFolder(), 'sequence.db');
-  const opened = await openDatabase({ file, readers: 1, migrate: 'auto' });
+  const opened = await openDatabase(placeOf(file));
   const { writer } = startWriter(opened.writer);
   for (let id = 1; id <= count; id++) await writer.submit(generate(id), patiently());
   await writer.close();
@@ -21,7 +22,7 @@ async function database(count: number): Promise<{ file: string; env: Record<stri
   return { file, env: { DATABASE_URL: `sqlite:///${file}` } };
 }
 
-const elements = async (file: string) => (await verifyDatabase(file)).elements;
+const elements = async (file: string) => (await verifyDatabase(placeOf(file))).elements;
 
 describe('backup', () => {
   test('is whole, checked, one file, and does not replace another without --force', async () => {

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { openDatabase, verifyDatabase } from '../../src/db/database.ts';
 import { batchGenerate, patiently, startWriter } from '../domain/harness.ts';
 import { cli, startSource } from '../support/command.ts';
+import { placeOf } from '../support/place.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 const KILLS = process.env['LONG'] === '1' ? 40 : 8;
@@ -12,7 +13,7 @@ const KILLS = process.env['LONG'] === '1' ? 40 : 8;
 /** A database with so many thousand elements, closed. */
 async function database(thousands: number): Promise<string> {
   const file = join(await temporaryFolder(), 'sequence.db');
-  const opened = await openDatabase({ file, readers: 1, migrate: 'auto' });
+  const opened = await openDatabase(placeOf(file));
   const { writer } = startWriter(opened.writer);
   for (let done = 0; done < thousands; done++) {
     const ids = Array.from({ length: 1_000 }, (_, index) => done * 1_000 + index + 1);
@@ -24,7 +25,7 @@ async function database(thousands: number): Promise<string> {
 }
 
 const elements = async (file: string) => {
-  const { elements: count, violations } = await verifyDatabase(file);
+  const { elements: count, violations } = await verifyDatabase(placeOf(file));
   expect(violations).toEqual([]);
   return count;
 };
@@ -73,7 +74,7 @@ test('a restore that is killed leaves the old database or the restored one, whol
     child.kill('SIGKILL');
     await ended;
     expect([3_000, 20_000]).toContain(await elements(file));
-    const opened = await openDatabase({ file, readers: 1, migrate: 'check' });
+    const opened = await openDatabase({ ...placeOf(file), migrate: 'check' });
     await opened.close();
   }
   expect((await readdir(dirname(file))).filter((name) => name.includes('.before-')).length).toBeGreaterThan(

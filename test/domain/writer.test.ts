@@ -4,6 +4,7 @@ import { DatabaseError, type DatabaseErrorKind } from '../../src/db/errors.ts';
 import { OverloadedError } from '../../src/domain/errors.ts';
 import type { WaitOptions } from '../../src/domain/pending-write.ts';
 import type { Generate } from '../../src/domain/writes.ts';
+import { ENGINE } from '../engines/index.ts';
 import { WatchedConnection } from './connections.ts';
 import {
   batchGenerate,
@@ -125,12 +126,11 @@ test('an error that is not the database’s is INTERNAL, and the writer goes on'
 test('refused data is narrowed down to the one that is guilty; order is kept', async () => {
   const service = await start();
   const { db, connection, writer, errors } = service;
+  await ENGINE.refuseElement(db.place, 13);
   const flight = await busy(service);
   const ids = [1, 2, 13, 3, 4, 5, 6];
   const writes = ids.map((id) => writer.submit(generate(id), patiently()));
-  connection.before = (tx) =>
-    tx.query(`CREATE TEMP TRIGGER IF NOT EXISTS guilty BEFORE INSERT ON element WHEN NEW.element_id = 13
-      BEGIN SELECT RAISE(ABORT, 'thirteen'); END`);
+
   await flight.release();
   const results = await Promise.all(writes.map(settled));
   expect(results.map(({ error }) => error ?? 'ok')).toEqual(ids.map((id) => (id === 13 ? 'INTERNAL' : 'ok')));

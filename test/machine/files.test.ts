@@ -9,6 +9,7 @@ import { type Answer, type Caller, get, h1Caller } from '../support/caller.ts';
 import { cli } from '../support/command.ts';
 import { capturedLog } from '../support/log-lines.ts';
 import { metricsOf } from '../support/metrics-page.ts';
+import { placeOf } from '../support/place.ts';
 import { startService } from '../support/service.ts';
 import { openSqlite } from '../support/sqlite.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -52,7 +53,7 @@ async function serves({ call, port, url, file }: Awaited<ReturnType<typeof fille
   expect(await write(call, 2_001)).toMatchObject({ status: 200, body: { sequenceNumber: WRITTEN + 1 } });
   expect((await get(port, '/readyz')).status).toBe(200);
   expect((await metricsOf(url)).get('sequence_database_files_ok')).toBe(1);
-  expect(await verifyDatabase(file)).toMatchObject({ elements: WRITTEN + 1, violations: [] });
+  expect(await verifyDatabase(placeOf(file))).toMatchObject({ elements: WRITTEN + 1, violations: [] });
 }
 
 test('moved away: refused; moved back: served', async () => {
@@ -134,7 +135,7 @@ test('what SQLite itself makes smaller is no fault', async () => {
 
 test('deleted under a running transaction: OUTCOME_UNKNOWN, since the write would come back with the file', async () => {
   const file = join(await temporaryFolder(), 'sequence.db');
-  const database = await openDatabase({ file, readers: 1, migrate: 'auto' });
+  const database = await openDatabase(placeOf(file));
   onTestFinished(() => database.close());
   const { writer } = startWriter({
     transaction: (body, timeoutMs) =>
@@ -147,7 +148,7 @@ test('deleted under a running transaction: OUTCOME_UNKNOWN, since the write woul
   expect(await settled(writer.submit(generate(1), patiently()))).toEqual({ error: 'OUTCOME_UNKNOWN' });
   expect(await settled(writer.submit(generate(2), patiently()))).toEqual({ error: 'DATABASE_UNAVAILABLE' });
   await rename(`${file}.away`, file);
-  expect(await verifyDatabase(file)).toMatchObject({ elements: 1, violations: [] });
+  expect(await verifyDatabase(placeOf(file))).toMatchObject({ elements: 1, violations: [] });
 });
 
 describe.skipIf(!MACHINE.proc)('deleted (needs: proc)', () => {
