@@ -163,7 +163,12 @@ function grouped(values: Values): Omit<Config, 'warnings'> {
       drainDelayMs: values.DRAIN_DELAY,
       stopTimeoutMs: values.STOP_TIMEOUT,
     },
-    database: { url: values.DATABASE_URL, readers: values.DATABASE_READERS, migrate: values.MIGRATE },
+    database: {
+      url: values.DATABASE_URL,
+      readers: values.DATABASE_READERS,
+      migrate: values.MIGRATE,
+      changeRetentionMs: values.CHANGE_RETENTION,
+    },
     writer: {
       maxBatch: values.WRITER_MAX_BATCH,
       maxQueue: values.WRITER_MAX_QUEUE,

@@ -41,6 +41,8 @@ export interface DatabaseConfig {
   readonly readers: number;
   /** `auto` brings the schema up to date at start; `check` refuses to start on an old one. */
   readonly migrate: 'auto' | 'check';
+  /** How long change rows are kept; undefined: for ever. */
+  readonly changeRetentionMs: number | undefined;
 }
 
 export interface WriterConfig {
