@@ -2,6 +2,7 @@ import type { Config } from './config.ts';
 import { openDatabase } from './db/database.ts';
 import { DrainingError } from './domain/errors.ts';
 import { Reader } from './domain/reader.ts';
+import { Retention } from './domain/retention.ts';
 import { Writer } from './domain/writer.ts';
 import { createCors } from './http/cors.ts';
 import { DEFAULT_LISTENER_LIMITS } from './http/limits.ts';
@@ -147,6 +148,17 @@ class Service implements App {
       onError: (error) => logger.error({ err: error }, 'a batch of writes failed'),
     });
     this.#closers.push(() => writer.close());
+    if (databaseConfig.changeRetentionMs !== undefined) {
+      const retention = new Retention({
+        writer,
+        keepMs: databaseConfig.changeRetentionMs,
+        now: this.#now,
+        onDeleted: (count) => logger.info({ count }, 'old change rows were deleted'),
+        onError: (error) => logger.error({ err: error }, 'old change rows were not deleted'),
+      });
+      this.#closers.push(() => retention.stop());
+      retention.start();
+    }
 
     const { sync: syncConfig, service } = this.#config;
     const sync = new Sync({

@@ -181,6 +181,7 @@ function grouped(values: Values): Omit<Config, 'warnings'> {
       statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT,
       // Several replicas start at once, and one that is older may still run.
       migrate: values.MIGRATE || (values.DATABASE_URL.engine === 'sqlite' ? 'auto' : 'check'),
+      changeRetentionMs: values.CHANGE_RETENTION,
     },
     writer: {
       maxBatch: values.WRITER_MAX_BATCH,

@@ -69,6 +69,24 @@ export function duration({ min, max }: Bounds): Kind<number> {
   };
 }
 
+/** As {@link duration}, or a word that stands for no bound at all. */
+export function durationOr(word: string, bounds: Bounds): Kind<number | undefined> {
+  const bounded = duration(bounds);
+  const range = `${word}, or ${bounded.range}`;
+  return {
+    range,
+    parse(text, context) {
+      if (text.toLowerCase() === word) return undefined;
+      try {
+        return bounded.parse(text, context);
+      } catch (error) {
+        throw error instanceof Fault ? new Fault(`must be ${range}`) : error;
+      }
+    },
+    format: (value) => (value === undefined ? word : bounded.format(value)),
+  };
+}
+
 /** Bytes, written as `4194304`, `64KiB`, `4MiB` or `1GiB`; bounds in bytes. */
 export function size({ min, max }: Bounds): Kind<number> {
   const show = (bytes: number) => withUnit(bytes, SIZE_UNITS).replace(/(?<=\d)B$/, '');

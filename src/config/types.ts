@@ -67,6 +67,8 @@ export interface DatabaseConfig {
   readonly statementTimeoutMs: number;
   /** `auto` brings the schema up to date at start; `check` refuses to start on an old one. */
   readonly migrate: 'auto' | 'check';
+  /** How long change rows are kept; undefined: for ever. */
+  readonly changeRetentionMs: number | undefined;
 }
 
 export interface WriterConfig {

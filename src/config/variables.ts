@@ -1,7 +1,7 @@
 /** Every variable that the service reads, once: parsing, checks, masking, `cli config` and `.env.example` follow it. */
 
 import { databaseUrl, migrateMode, optionalFile } from './database-url.ts';
-import { choice, duration, integer, type Kind, label, secret, size } from './kinds.ts';
+import { choice, duration, durationOr, integer, type Kind, label, secret, size } from './kinds.ts';
 import { hostName, httpUrl, origins } from './network.ts';
 import type { Config } from './types.ts';
 
@@ -188,6 +188,14 @@ export const VARIABLES = [
     default: '',
     kind: migrateMode,
     from: (config) => config.database.migrate,
+  }),
+  variable({
+    name: 'CHANGE_RETENTION',
+    group: 'database',
+    help: 'How long the record of each write is kept. Within it, a write repeated with the same request_id is recognised.',
+    default: 'forever',
+    kind: durationOr('forever', { min: 24 * HOUR, max: 87_600 * HOUR }),
+    from: (config) => config.database.changeRetentionMs,
   }),
   variable({
     name: 'WRITER_MAX_BATCH',
