@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createSequenceClient, ElementType } from '../../client/src/index.ts';
@@ -13,14 +14,13 @@ const SEQUENCE = { scope: 'play', elementType: ElementType.SECTION };
 const WIRES = Object.keys(PROTOCOLS) as Protocol[];
 
 /** What the replicas share. Nothing: each has a file of its own, so that only reads of what is nowhere are compared. */
-const SHARED: Readonly<Record<string, string>> = {};
-
-const startReplica = (port = 0) =>
-  startService({ env: { ...SHARED, PORT: String(port), DRAIN_DELAY: '2500ms' } });
+const shared = async (): Promise<Record<string, string>> => ({});
 
 async function start() {
+  const env = { ...(await shared()), DRAIN_DELAY: '2500ms' };
+  const startReplica = (port = 0) => startService({ env: { ...env, PORT: String(port) } });
   const replicas = await Promise.all([startReplica(), startReplica(), startReplica()]);
-  return { replicas, ...(await startCaddy(replicas.map(({ port }) => port))) };
+  return { replicas, startReplica, ...(await startCaddy(replicas.map(({ port }) => port))) };
 }
 
 describe.skipIf(!HAS_CADDY)(
@@ -116,6 +116,8 @@ function startLoad(url: string) {
         (error) => nameOf(error),
       );
       outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+      // Other tests run at the same time.
+      await sleep(2);
     }
   });
   onTestFinished(() => {
