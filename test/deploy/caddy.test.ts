@@ -71,7 +71,7 @@ describe.skipIf(!HAS_CADDY)(
     });
 
     test('a replica that is killed and comes back: calls under way are UNAVAILABLE at most, all others go on', async () => {
-      const { url, replicas } = await start();
+      const { url, replicas, startReplica } = await start();
       const load = startLoad(url);
       const [replica] = replicas;
       await load.go(500);
