@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createSequenceClient, ElementType } from '../../client/src/index.ts';
@@ -12,20 +13,22 @@ import { HAS_CADDY, startCaddy } from './caddy.ts';
 const SEQUENCE = { scope: 'play', elementType: ElementType.SECTION };
 const WIRES = Object.keys(PROTOCOLS) as Protocol[];
 
-/** What the replicas share. Nothing: each has a file of its own, so that only reads of what is nowhere are compared. */
-const SHARED: Readonly<Record<string, string>> = {};
+/** Long: five programs and their callers share the machine with other tests. */
+const LIMIT_MS = 25_000;
 
-const startReplica = (port = 0) =>
-  startService({ env: { ...SHARED, PORT: String(port), DRAIN_DELAY: '2500ms' } });
+/** What the replicas share. Nothing: each has a file of its own, so that only reads of what is nowhere are compared. */
+const shared = async (): Promise<Record<string, string>> => ({});
 
 async function start() {
+  const env = { ...(await shared()), DRAIN_DELAY: '2500ms' };
+  const startReplica = (port = 0) => startService({ env: { ...env, PORT: String(port) } });
   const replicas = await Promise.all([startReplica(), startReplica(), startReplica()]);
-  return { replicas, ...(await startCaddy(replicas.map(({ port }) => port))) };
+  return { replicas, startReplica, ...(await startCaddy(replicas.map(({ port }) => port))) };
 }
 
 describe.skipIf(!HAS_CADDY)(
   `caddy${HAS_CADDY ? '' : ' (skipped: it is not installed)'}`,
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   () => {
     test('passes every protocol, errors and health included, and shares calls out', async () => {
       const { port, url, replicas } = await start();
@@ -38,7 +41,11 @@ describe.skipIf(!HAS_CADDY)(
       const stub = grpcClient(url);
       const calls = Array.from({ length: 30 }, () => stub.getSequence({ elementType: SEQUENCE.elementType }));
       for (const answer of await Promise.all(calls)) expect(answer).toMatchObject({ size: 0 });
-      await until('every replica has served', () => replicas.every((replica) => served(replica) > 0));
+      await until(
+        'every replica has served',
+        () => replicas.every((replica) => served(replica) > 0),
+        LIMIT_MS,
+      );
 
       const health = new GrpcHealthClient(port);
       onTestFinished(() => health.close());
@@ -52,7 +59,7 @@ describe.skipIf(!HAS_CADDY)(
       const health = new GrpcHealthClient(port);
       onTestFinished(() => health.close());
       const watches = Array.from({ length: 9 }, () => health.watch(''));
-      await until('every Watch is told', () => watches.every(({ told }) => told.length === 1));
+      await until('every Watch is told', () => watches.every(({ told }) => told.length === 1), LIMIT_MS);
 
       const load = startLoad(url);
       await load.go(200);
@@ -71,7 +78,7 @@ describe.skipIf(!HAS_CADDY)(
     });
 
     test('a replica that is killed and comes back: calls under way are UNAVAILABLE at most, all others go on', async () => {
-      const { url, replicas } = await start();
+      const { url, replicas, startReplica } = await start();
       const load = startLoad(url);
       const [replica] = replicas;
       await load.go(500);
@@ -79,7 +86,7 @@ describe.skipIf(!HAS_CADDY)(
       await replica!.ended;
       await load.go(500);
       const again = await startReplica(replica!.port);
-      await until('it is given calls again', () => served(again) > 0);
+      await until('it is given calls again', () => served(again) > 0, LIMIT_MS);
       const { OK: answered, UNAVAILABLE: failed = 0, [CUT_OFF]: cutOff = 0, ...others } = await load.stop();
       expect(others).toEqual({});
       expect(answered).toBeGreaterThan(1_000);
@@ -116,6 +123,8 @@ function startLoad(url: string) {
         (error) => nameOf(error),
       );
       outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+      // Other tests run at the same time.
+      await sleep(2);
     }
   });
   onTestFinished(() => {
@@ -127,7 +136,7 @@ function startLoad(url: string) {
     /** Resolves when so many more calls have been answered. */
     async go(more: number) {
       const before = answered();
-      await until(`${more} more answers`, () => answered() >= before + more, 20_000);
+      await until(`${more} more answers`, () => answered() >= before + more, LIMIT_MS);
     },
     async stop() {
       stopped = true;

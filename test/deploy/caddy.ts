@@ -32,12 +32,16 @@ export async function startCaddy(upstreams: readonly number[]): Promise<{ port: 
     child.kill('SIGKILL');
     await ended;
   });
-  await until('caddy passes requests on', async () => {
-    if (child.exitCode !== null) throw new Error(log);
-    return await get(port, '/livez').then(
-      ({ status }) => status === 200,
-      () => false,
-    );
-  });
+  await until(
+    'caddy passes requests on',
+    async () => {
+      if (child.exitCode !== null) throw new Error(log);
+      return await get(port, '/livez').then(
+        ({ status }) => status === 200,
+        () => false,
+      );
+    },
+    25_000,
+  );
   return { port, url: `http://127.0.0.1:${port}` };
 }

@@ -60,7 +60,7 @@ describe('README', () => {
       const { stdout } = await run('bash', ['-c', here], { cwd: ROOT, env, timeout: 20_000 });
       expect(stdout).not.toBe('');
     }
-  });
+  }, 60_000);
 
   test('its set-up and test commands are what CI runs', () => {
     const ci = readFileSync(`${ROOT}/.ci/run`, 'utf8');
