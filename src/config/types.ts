@@ -9,6 +9,12 @@ export interface DatabaseUrl {
   readonly file: string;
 }
 
+/** So many calls in so much time. */
+export interface Rate {
+  readonly calls: number;
+  readonly perMs: number;
+}
+
 export interface ServerConfig {
   readonly host: string;
   /** 0: any free port. */
@@ -29,6 +35,8 @@ export interface ServerConfig {
   /** Per HTTP/2 connection. */
   readonly maxConcurrentStreams: number;
   readonly maxConnections: number;
+  /** Of one caller; undefined: none. */
+  readonly rateLimit: Rate | undefined;
   /** Between "not ready" and the end of accepting, so that balancers notice. */
   readonly drainDelayMs: number;
   /** Hard deadline of the whole stop, `drainDelayMs` included; at most 9 s, so that the process is gone within 10. */
