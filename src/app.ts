@@ -218,6 +218,7 @@ class Service implements App {
         ...DEFAULT_LISTENER_LIMITS,
         headersTimeoutMs: server.headersTimeoutMs,
         requestTimeoutMs: server.requestTimeoutMs,
+        answerTimeoutMs: server.requestTimeoutMs,
         idleTimeoutMs: server.idleTimeoutMs,
         maxHeaderBytes: server.maxHeaderBytes,
         maxConcurrentStreams: server.maxConcurrentStreams,

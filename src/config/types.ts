@@ -27,7 +27,7 @@ export interface ServerConfig {
   readonly maxBodyBytes: number;
   /** For a request's headers to arrive; never above `requestTimeoutMs`. */
   readonly headersTimeoutMs: number;
-  /** For a whole request, body included, to arrive. */
+  /** For a whole request, body included, to arrive, and for an answer that is made to be taken. */
   readonly requestTimeoutMs: number;
   /** After which a connection that carries nothing is closed. */
   readonly idleTimeoutMs: number;

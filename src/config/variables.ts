@@ -79,7 +79,7 @@ export const VARIABLES = [
   variable({
     name: 'REQUEST_TIMEOUT',
     group: 'server',
-    help: 'The time that a client has to send a whole request, body included.',
+    help: 'The time that a client has to send a whole request, body included, and to take the whole answer.',
     default: '30s',
     kind: duration({ min: 100, max: 10 * MINUTE }),
     from: (config) => config.server.requestTimeoutMs,
