@@ -95,7 +95,9 @@ export class Writer {
       if (this.#inFlight.get(key) === unwanted) this.#inFlight.delete(key);
       this.#measure();
     });
-    const expectedMs = this.#expectedWaitMs(this.#queue.ahead(entry.sequenceName));
+    const { maxBatch } = this.#options.limits;
+    const draws = this.#queue.drawsBefore(entry.sequenceName, maxBatch, MAX_BATCH_BYTES);
+    const expectedMs = this.#admission.expectedWaitMs(draws, performance.now());
     if (expectedMs > (wait.deadline - this.#options.now()) / 2 || !this.#queue.offer(entry)) {
       this.#options.metrics.overloaded.inc();
       throw new OverloadedError('too many writes are waiting', this.#retryAfterMs());
@@ -257,13 +259,11 @@ export class Writer {
     this.#options.metrics.queuedBytes.set(this.#queue.bytes);
   }
 
-  #expectedWaitMs({ entries, bytes }: { entries: number; bytes: number }): number {
-    const batches = Math.floor(Math.max(entries / this.#options.limits.maxBatch, bytes / MAX_BATCH_BYTES));
-    return this.#admission.expectedWaitMs(batches, performance.now());
-  }
-
+  /** The time in which what waits now is gone. */
   #retryAfterMs(): number {
-    return Math.round(Math.min(5_000, Math.max(50, this.#expectedWaitMs(this.#queue))));
+    const batches = Math.ceil(this.#queue.entries / this.#options.limits.maxBatch);
+    const waitMs = this.#admission.expectedWaitMs(batches, performance.now());
+    return Math.round(Math.min(5_000, Math.max(50, waitMs)));
   }
 }
 

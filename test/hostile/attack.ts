@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, onTestFinished } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import { h1Caller } from '../support/caller.ts';
 import { metricsOf } from '../support/metrics-page.ts';
 import { type Service, startService } from '../support/service.ts';
@@ -10,6 +10,9 @@ import { until } from '../support/until.ts';
 /** How much more is done with LONG=1. */
 export const LONG = process.env['LONG'] === '1';
 export const PATH = '/fountain.sequence.v1.SequenceService/';
+
+// Each test starts a service of its own, on a machine that other tests share.
+vi.setConfig({ testTimeout: LONG ? 600_000 : 90_000 });
 
 const COLLECT = new URL('./collect.ts', import.meta.url).pathname;
 const SEQUENCE = { scope: 'play', elementType: 'ELEMENT_TYPE_SCRIPT' };

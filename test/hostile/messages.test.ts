@@ -4,7 +4,7 @@ import { generateBytes, structBytes, valueBytes } from '../support/struct-bytes.
 import { callBytes, frame, hangUp, type Reply, type Wire } from '../support/wire.ts';
 import { attacked, type Target } from './attack.ts';
 
-const TIMES = 60;
+const TIMES = 24;
 const AT_A_TIME = 4;
 /** Not those of the attacks on connections: a loop that is busy for long must not end a connection as idle. */
 const TIMEOUTS = { HEADERS_TIMEOUT: '10s', REQUEST_TIMEOUT: '30s', IDLE_TIMEOUT: '30s' };
