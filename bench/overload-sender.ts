@@ -13,6 +13,8 @@ export interface SenderOptions {
   readonly rate?: number;
   readonly seconds: number;
   readonly deadlineMs: number;
+  /** The sequences `s${first}` and so many after it. */
+  readonly firstSequence: number;
   readonly sequences: number;
   /** The first id; no two senders on one database may overlap. */
   readonly firstId: number;
@@ -68,7 +70,7 @@ class Line {
 
   send(): void {
     const id = next++;
-    const sequence = id % options.sequences;
+    const sequence = options.firstSequence + (id % options.sequences);
     const body = `{"scope":"s${sequence}","elementType":"ELEMENT_TYPE_SCRIPT","elementId":"${id}"}`;
     this.#call = { id, sequence, startedMs: performance.now() };
     sent += 1;

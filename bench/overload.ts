@@ -28,7 +28,7 @@ const { values } = parseArgs({
 const SECONDS = Number(values.seconds);
 const SEQUENCES = 64;
 const SENDERS = 2;
-const TARGETS = { goodput: 0.8, p99Ms: 250, rssMb: 300 };
+const TARGETS = { goodput: 0.8, share: 0.8, p99Ms: 250, rssMb: 300 };
 
 const folder = mkdtempSync(join(tmpdir(), 'sequence-overload-'));
 const file = join(folder, 'sequence.db');
@@ -51,12 +51,16 @@ const port = await new Promise<number>((resolve, reject) => {
 
 const files: string[] = [];
 let firstId = 1;
-async function send(some: Pick<SenderOptions, 'connections' | 'rate' | 'seconds'>): Promise<SenderResult> {
+async function send(
+  some: Pick<SenderOptions, 'connections' | 'seconds'> &
+    Partial<Pick<SenderOptions, 'rate' | 'firstSequence' | 'sequences'>>,
+): Promise<SenderResult> {
   const acknowledged = join(folder, `acknowledged-${files.length}`);
   files.push(acknowledged);
   const options: SenderOptions = {
     port,
     deadlineMs: Number(values['deadline-ms']),
+    firstSequence: 0,
     sequences: SEQUENCES,
     firstId,
     acknowledged,
@@ -120,6 +124,14 @@ const { sequenceNumber } = await client.generate({
 });
 const normalMs = performance.now() - startedMs;
 
+// One hot sequence has as many callers as the 63 others together.
+const [hot, cold] = await Promise.all([
+  send({ connections: 252, seconds: Math.min(10, SECONDS), firstSequence: 0, sequences: 1 }),
+  send({ connections: 252, seconds: Math.min(10, SECONDS), firstSequence: 1, sequences: SEQUENCES - 1 }),
+]);
+const fairShare = (hot.accepted.length + cold.accepted.length) / SEQUENCES;
+const share = cold.accepted.length / (SEQUENCES - 1) / fairShare;
+
 const rssMb =
   Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${service.pid}/status`, 'utf8'))?.[1]) / 1024;
 service.kill('SIGTERM');
@@ -142,11 +154,15 @@ console.log(`memory: ${rssMb.toFixed(0)} MB at most`);
 console.log(
   `afterwards: a Generate in ${normalMs.toFixed(1)} ms; ${missing} acknowledged writes missing, ${violations.length} violations, exit code ${exitCode}`,
 );
+console.log(
+  `one hot sequence beside 63: these get ${share.toFixed(2)} of their fair share${of(cold.accepted)}; the hot one${of(hot.accepted)}, refused: ${hot.refused.length}`,
+);
 rmSync(folder, { recursive: true });
 
 const missed = [
   goodput / best >= TARGETS.goodput ? '' : 'goodput',
   quantile(accepted, 0.99) <= TARGETS.p99Ms ? '' : 'p99 of the accepted',
+  share >= TARGETS.share ? '' : 'the share of the others beside a hot sequence',
   rssMb <= TARGETS.rssMb ? '' : 'memory',
   missing === 0 && violations.length === 0 && exitCode === 0 ? '' : 'acknowledged writes',
   sequenceNumber === 1 && normalMs <= TARGETS.p99Ms ? '' : 'the normal caller afterwards',

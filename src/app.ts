@@ -12,6 +12,7 @@ import { createLogger, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createRpcHandler, SERVICES } from './rpc/handler.ts';
 import { HealthRegistry, ServingStatus } from './rpc/health/index.ts';
+import { RateLimiter } from './rpc/rate-limit.ts';
 import type { BreakerOptions } from './sync/breaker.ts';
 import type { DispatcherLimits } from './sync/dispatcher.ts';
 import { Sync } from './sync/sync.ts';
@@ -195,6 +196,7 @@ class Service implements App {
       logger,
       maxBodyBytes: server.maxBodyBytes,
       defaultDeadlineMs: server.defaultDeadlineMs,
+      rateLimiter: server.rateLimit && new RateLimiter(server.rateLimit),
     });
     const cors = createCors([...server.corsOrigins]);
     const routes = createPlainRoutes({
@@ -230,6 +232,7 @@ class Service implements App {
         ...DEFAULT_LISTENER_LIMITS,
         headersTimeoutMs: server.headersTimeoutMs,
         requestTimeoutMs: server.requestTimeoutMs,
+        answerTimeoutMs: server.requestTimeoutMs,
         idleTimeoutMs: server.idleTimeoutMs,
         maxHeaderBytes: server.maxHeaderBytes,
         maxConcurrentStreams: server.maxConcurrentStreams,

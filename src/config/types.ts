@@ -28,6 +28,12 @@ export interface PostgresUrl {
 export const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
 export type SslMode = (typeof SSL_MODES)[number];
 
+/** So many calls in so much time. */
+export interface Rate {
+  readonly calls: number;
+  readonly perMs: number;
+}
+
 export interface ServerConfig {
   readonly host: string;
   /** 0: any free port. */
@@ -40,7 +46,7 @@ export interface ServerConfig {
   readonly maxBodyBytes: number;
   /** For a request's headers to arrive; never above `requestTimeoutMs`. */
   readonly headersTimeoutMs: number;
-  /** For a whole request, body included, to arrive. */
+  /** For a whole request, body included, to arrive, and for an answer that is made to be taken. */
   readonly requestTimeoutMs: number;
   /** After which a connection that carries nothing is closed. */
   readonly idleTimeoutMs: number;
@@ -48,6 +54,8 @@ export interface ServerConfig {
   /** Per HTTP/2 connection. */
   readonly maxConcurrentStreams: number;
   readonly maxConnections: number;
+  /** Of one caller; undefined: none. */
+  readonly rateLimit: Rate | undefined;
   /** Between "not ready" and the end of accepting, so that balancers notice. */
   readonly drainDelayMs: number;
   /** Hard deadline of the whole stop, `drainDelayMs` included; at most 9 s, so that the process is gone within 10. */

@@ -1,7 +1,7 @@
 /** Every variable that the service reads, once: parsing, checks, masking, `cli config` and `.env.example` follow it. */
 
 import { databaseUrl, migrateMode, optionalFile } from './database-url.ts';
-import { choice, duration, durationOr, integer, type Kind, label, secret, size } from './kinds.ts';
+import { choice, duration, durationOr, integer, type Kind, label, rate, secret, size } from './kinds.ts';
 import { hostName, httpUrl, origins } from './network.ts';
 import type { Config } from './types.ts';
 
@@ -79,7 +79,7 @@ export const VARIABLES = [
   variable({
     name: 'REQUEST_TIMEOUT',
     group: 'server',
-    help: 'The time that a client has to send a whole request, body included.',
+    help: 'The time that a client has to send a whole request, body included, and to take the whole answer.',
     default: '30s',
     kind: duration({ min: 100, max: 10 * MINUTE }),
     from: (config) => config.server.requestTimeoutMs,
@@ -115,6 +115,14 @@ export const VARIABLES = [
     default: '10000',
     kind: integer({ min: 1, max: 1_000_000 }),
     from: (config) => config.server.maxConnections,
+  }),
+  variable({
+    name: 'RATE_LIMIT',
+    group: 'server',
+    help: 'The calls that one caller may make; further ones are refused until the time is over. Callers without a name are told apart by their addresses.',
+    default: '',
+    kind: rate,
+    from: (config) => config.server.rateLimit,
   }),
   variable({
     name: 'DRAIN_DELAY',

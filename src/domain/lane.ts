@@ -66,16 +66,13 @@ export class Lane {
 
   /** About how long a write of this sequence would wait that came now, milliseconds. */
   expectedWaitMs(sequenceName: string): number {
-    return this.#expectedMs(this.#queue.ahead(sequenceName));
+    const draws = this.#queue.drawsBefore(sequenceName, this.#options.limits.maxBatch, MAX_BATCH_BYTES);
+    return this.#admission.expectedWaitMs(draws, performance.now());
   }
 
-  /** About how long it takes to get through the writes that wait, milliseconds. */
+  /** The time in which what waits now is gone, milliseconds. */
   get backlogMs(): number {
-    return this.#expectedMs(this.#queue);
-  }
-
-  #expectedMs({ entries, bytes }: { readonly entries: number; readonly bytes: number }): number {
-    const batches = Math.floor(Math.max(entries / this.#options.limits.maxBatch, bytes / MAX_BATCH_BYTES));
+    const batches = Math.ceil(this.#queue.entries / this.#options.limits.maxBatch);
     return this.#admission.expectedWaitMs(batches, performance.now());
   }
 

@@ -15,8 +15,8 @@ export interface H1 extends ProtocolServer {
 interface Exchange {
   req: IncomingMessage;
   res: ServerResponse;
-  /** When the whole answer was first seen waiting for the peer to take it. */
-  waitingSinceMs?: number;
+  /** Since when there has always been something that the peer has not taken. */
+  waitingSinceMs?: number | undefined;
 }
 
 interface Connection {
@@ -126,11 +126,12 @@ export function createH1(options: ProtocolOptions): H1 {
     sweep(nowMs) {
       for (const { socket, running } of connections.values()) {
         const first = running[0];
-        if (first?.res.writableEnded !== true) {
+        if (first === undefined) {
           continue;
         }
-        first.waitingSinceMs ??= nowMs;
-        if (nowMs - first.waitingSinceMs >= limits.answerTimeoutMs) {
+        const waits = first.res.writableEnded || first.res.writableLength > 0;
+        first.waitingSinceMs = waits ? (first.waitingSinceMs ?? nowMs) : undefined;
+        if (first.waitingSinceMs !== undefined && nowMs - first.waitingSinceMs >= limits.answerTimeoutMs) {
           hooks.onRefused('answer_timeout');
           socket.destroy();
         }

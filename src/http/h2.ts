@@ -24,7 +24,7 @@ export function createH2(options: ProtocolOptions): H2 {
   const sessions = new Map<ServerHttp2Session, Session>();
   /** Streams whose body may still be on its way, in order of arrival. */
   const bodies = new Map<ServerHttp2Stream, number>();
-  /** Open streams; and since when the whole answer has been waiting for the peer to take it. */
+  /** Open streams; and since when there has always been something that the peer has not taken. */
   const answers = new Map<ServerHttp2Stream, number | undefined>();
   let latest: ServerHttp2Session | undefined;
 
@@ -122,11 +122,9 @@ export function createH2(options: ProtocolOptions): H2 {
 
   const sweepAnswers = (nowMs: number): void => {
     for (const [stream, sinceMs] of answers) {
-      if (!stream.writableEnded || stream.destroyed) {
-        continue;
-      }
-      if (sinceMs === undefined) {
-        answers.set(stream, nowMs);
+      const waits = !stream.destroyed && (stream.writableEnded || stream.writableLength > 0);
+      if (!waits || sinceMs === undefined) {
+        answers.set(stream, waits ? nowMs : undefined);
       } else if (nowMs - sinceMs >= limits.answerTimeoutMs) {
         answers.delete(stream);
         hooks.onRefused('answer_timeout');

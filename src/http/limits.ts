@@ -22,7 +22,7 @@ export interface ListenerLimits {
    */
   requestTimeoutMs: number;
   /**
-   * Time that a peer has to take a whole answer once it has been made, in ms; then its HTTP/1.1 connection is closed,
+   * Time that a peer has to take what has been written of an answer, in ms; then its HTTP/1.1 connection is closed,
    * its HTTP/2 stream reset (CANCEL). Default 30,000.
    */
   answerTimeoutMs: number;

@@ -19,10 +19,11 @@ import type { SyncControl } from '../domain/sync-control.ts';
 import type { Writer } from '../domain/writer.ts';
 import type { Logger } from '../log.ts';
 import type { RpcMetrics } from '../metrics.ts';
-import { CALL } from './call.ts';
+import { CALL, PEER } from './call.ts';
 import { openCall } from './gate.ts';
 import { type HealthRegistry, registerHealth } from './health/index.ts';
 import { codeName, createInterceptors } from './interceptors.ts';
+import type { RateLimiter } from './rate-limit.ts';
 import { registerReflection } from './reflection/index.ts';
 import { createSequenceService } from './sequence-service.ts';
 import { Shedder } from './shedding/shedder.ts';
@@ -42,6 +43,8 @@ export interface RpcOptions {
   readonly maxBodyBytes: number;
   /** The deadline of a call that brings none; milliseconds. */
   readonly defaultDeadlineMs: number;
+  /** Where there is a limit to the calls of one caller. */
+  readonly rateLimiter?: RateLimiter | undefined;
 }
 
 /** A path that is none of ours may be as long as a header section. */
@@ -94,6 +97,7 @@ export function createRpcHandler(
     response: NodeResponse,
   ): Promise<void> {
     const values = createContextValues();
+    if (options.rateLimiter) values.set(PEER, request.socket.remoteAddress ?? '');
     const universal = {
       ...universalRequestFromNodeRequest(request, response, undefined, values),
       // Whoever stops to read must not destroy the request: on HTTP/1.1 the connection would never read again.
