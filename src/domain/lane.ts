@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseError } from '../db/errors.ts';
 import { findBatch } from '../db/queries/changes.ts';
 import type { WriteTransaction } from '../db/transaction.ts';
@@ -22,6 +23,9 @@ const MAX_BATCH_BYTES = 16 * 1024 * 1024;
 const MAX_TRANSACTION_MS = 30_000;
 /** How often a batch runs that other transactions are in the way of. */
 const MAX_ATTEMPTS = 10;
+/** How long the outcome of a commit is looked for where the database does not answer, and how often. */
+const MAX_LOOK_MS = 5_000;
+const LOOK_AGAIN_MS = 200;
 
 /**
  * A lane of the writer: while one transaction is in flight the next batch gathers, and starts when it has committed.
@@ -170,15 +174,21 @@ export class Lane {
     if (!(error instanceof DatabaseError) || error.kind !== 'outcome_unknown' || batch.length === 0)
       return error;
     const written = writtenBy(batch, attempt.outcomes);
-    try {
-      const found = await this.#options.connection.transaction(
-        (tx) => findBatch(tx, written, attempt.token),
-        MAX_TRANSACTION_MS,
-      );
-      return found ? 'committed' : new DatabaseError('unavailable', error.message, error);
-    } catch (again) {
-      this.#options.onError(again);
-      return error;
+    const notWritten = new DatabaseError('unavailable', error.message, error);
+    if (written.length === 0) return notWritten;
+    const until = performance.now() + MAX_LOOK_MS;
+    for (;;) {
+      try {
+        const found = await this.#options.connection.transaction(
+          (tx) => findBatch(tx, written, attempt.token),
+          MAX_TRANSACTION_MS,
+        );
+        return found ? 'committed' : notWritten;
+      } catch (again) {
+        this.#options.onError(again);
+        if (performance.now() > until || !mayPass(again)) return error;
+        await sleep(LOOK_AGAIN_MS);
+      }
     }
   }
 
@@ -243,6 +253,11 @@ function writtenBy(
     lowest.set(sequenceName, [write.sequence.scope, write.sequence.elementType, revision]);
   }
   return [...lowest.values()];
+}
+
+/** Whether a look that failed is worth another. */
+function mayPass(error: unknown): boolean {
+  return error instanceof DatabaseError && (error.kind === 'unavailable' || error.kind === 'conflict');
 }
 
 function outcomeLabel(error: unknown): string {

@@ -11,7 +11,7 @@ const START_LIMIT_MS = 25_000;
 export interface Service extends SourceProcess {
   readonly port: number;
   readonly url: string;
-  /** The SQLite file. */
+  /** The SQLite file, or the URL of another database. */
   readonly file: string;
   log(): Record<string, unknown>[];
 }
@@ -41,7 +41,7 @@ export async function startMain(options: SourceOptions = {}): Promise<SourceProc
   const file = join(await temporaryFolder(), 'sequence.db');
   const env = { PORT: '0', DATABASE_URL: `sqlite:///${file}`, ...options.env };
   const started = await startSource('main.ts', { ...options, env });
-  return { ...started, file: env.DATABASE_URL.slice('sqlite:///'.length) };
+  return { ...started, file: env.DATABASE_URL.replace(/^sqlite:\/\/\//, '') };
 }
 
 /** The whole lines of a JSON log, parsed. */

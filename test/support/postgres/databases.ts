@@ -39,7 +39,7 @@ export async function connectPostgres(place: string): Promise<Connection> {
     getTypeParser: (oid: number, format?: 'text' | 'binary') =>
       oid === 20 ? Number : pg.types.getTypeParser(oid, format),
   } as pg.CustomTypesConfig;
-  const client = new pg.Client({ connectionString: place, types });
+  const client = new pg.Client({ connectionString: place, types, pipeline: true } as pg.ClientConfig);
   // The server may be ended while a test looks elsewhere; the next query tells.
   client.on('error', () => {});
   await client.connect();
