@@ -63,6 +63,7 @@ export class Memory {
   /** Notes an acknowledgement; returns in how long the document is to be sent once more, undefined where it is not. */
   pass(id: string, now: number): number | undefined {
     this.#passed += 1;
+    if (this.#troubles.size === 0 && this.#distrustedUntil <= now) return undefined;
     const trouble = this.#troubles.get(id);
     if (trouble !== undefined) trouble.failures = 0;
     const until = Math.max(this.#distrustedUntil, trouble?.unsettledUntil ?? 0);

@@ -1,11 +1,10 @@
-import type { IndexDocument } from './document.ts';
-
 /** What is to be done to one document of the index. */
 export type Operation =
   | {
       readonly kind: 'put';
       readonly id: string;
-      readonly document: IndexDocument;
+      /** The document, on one line. */
+      readonly json: string;
       /** Whether the index has never acknowledged it. Only a hint: what was sent without an answer may be there. */
       readonly isNew: boolean;
     }
@@ -20,6 +19,9 @@ export type Verdict =
       /** Whether the refusal is surely of this document itself; else it counts only if another passes meanwhile. */
       readonly certain: boolean;
     };
+
+/** The verdict on a document that the index has taken as it is. */
+export const ACKNOWLEDGED: Verdict = Object.freeze({ kind: 'acknowledged' });
 
 /** The index did not do what it was asked, for a reason that is not a document's. No attempt is used up. */
 export class OutageError extends Error {

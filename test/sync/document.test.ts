@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ELEMENT_TYPES } from '../../src/domain/model.ts';
-import { documentId, parseDocumentId, toDocument } from '../../src/sync/document.ts';
+import { documentId, documentJson, parseDocumentId } from '../../src/sync/document.ts';
 
 const name = fc.record({
   scope: fc.stringMatching(/^[A-Za-z0-9._-]{1,64}$/),
@@ -63,7 +63,9 @@ test('the string leaves of the content are its text, in their order', () => {
   };
   const context = { serviceName: 'me', generation: 7 };
   expect(
-    toDocument({ ...due, mark: '', wantedRevision: 1, sinceTime: 0, attempts: 0 }, state, context),
+    JSON.parse(
+      documentJson({ ...due, mark: '', wantedRevision: 1, sinceTime: 0, attempts: 0 }, state, context),
+    ),
   ).toEqual({
     id: 's_script_1_2',
     scope: 's',

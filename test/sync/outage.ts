@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
+import type { Environment } from '../../src/config.ts';
 import type { Fault, Matches } from '../support/typesense/faults.ts';
 import {
   converged,
@@ -21,6 +22,8 @@ export interface Weather {
   /** Whether nothing can be acknowledged meanwhile. */
   readonly total?: boolean;
   readonly only?: Kind;
+  /** Of the service, beside its quick times. */
+  readonly env?: Environment;
 }
 
 export const always = (fault: Fault, matches?: Matches) => (double: Double) =>
@@ -34,9 +37,12 @@ const MAX_CALLS_PER_SECOND = 60;
  * Writes of every kind before, in and after some weather: each write answers at once, the index is left in peace
  * meanwhile, and in the end it holds what the database implies, nothing parked.
  */
-export async function endure(kind: Kind, { begin, end, total = true }: Weather): Promise<void> {
+export async function endure(
+  kind: Kind,
+  { begin, end, total = true, env: more = {} }: Weather,
+): Promise<void> {
   const { double, env } = await startIndex(kind);
-  const follower = await follow(env);
+  const follower = await follow({ ...env, ...more });
   await generated(follower, double, 1, 12);
 
   await begin(double);

@@ -50,7 +50,8 @@ const document = (id: string) => ({
   sync_generation: 1,
   updated_at: 1,
 });
-const put = (id: string, isNew: boolean) => ({ kind: 'put', id, document: document(id), isNew }) as const;
+const put = (id: string, isNew: boolean) =>
+  ({ kind: 'put', id, json: JSON.stringify(document(id)), isNew }) as const;
 const ACKNOWLEDGED = { kind: 'acknowledged' };
 
 describe.each([

@@ -1,6 +1,7 @@
 import { Agent, request } from 'undici';
 import { COLLECTION_FIELDS } from '../document.ts';
 import {
+  ACKNOWLEDGED,
   leavesOpen,
   type Operation,
   OutageError,
@@ -57,7 +58,7 @@ export class TypesenseClientTarget implements Target {
   async prepare(signal: AbortSignal): Promise<'empty' | 'filled'> {
     const answer = await this.#post(
       '/collections',
-      { name: this.#options.collection, fields: COLLECTION_FIELDS },
+      JSON.stringify({ name: this.#options.collection, fields: COLLECTION_FIELDS }),
       signal,
     );
     // It answers the same for a collection that was there, which is told from a new one by what it holds.
@@ -73,26 +74,24 @@ export class TypesenseClientTarget implements Target {
 
   async #sendOne(operation: Operation, signal: AbortSignal): Promise<Verdict> {
     if (operation.kind === 'delete') {
-      const answer = await this.#sync('delete', { id: operation.id }, signal);
-      return MISSING.test(answer.detail) ? { kind: 'acknowledged' } : verdictOf(answer);
+      const answer = await this.#sync('delete', JSON.stringify({ id: operation.id }), signal);
+      return MISSING.test(answer.detail) ? ACKNOWLEDGED : verdictOf(answer);
     }
     const first = operation.isNew ? 'create' : 'update';
-    const answer = await this.#sync(first, operation.document, signal);
+    const answer = await this.#sync(first, operation.json, signal);
     const other =
       first === 'create' && EXISTS.test(answer.detail)
         ? 'update'
         : first === 'update' && MISSING.test(answer.detail)
           ? 'create'
           : undefined;
-    return verdictOf(other === undefined ? answer : await this.#sync(other, operation.document, signal));
+    return verdictOf(other === undefined ? answer : await this.#sync(other, operation.json, signal));
   }
 
-  #sync(operation: string, document: unknown, signal: AbortSignal): Promise<Answer> {
-    return this.#post(
-      '/documents/sync',
-      { operation, collection_name: this.#options.collection, document },
-      signal,
-    );
+  #sync(operation: string, document: string, signal: AbortSignal): Promise<Answer> {
+    const collection = JSON.stringify(this.#options.collection);
+    const body = `{"operation":"${operation}","collection_name":${collection},"document":${document}}`;
+    return this.#post('/documents/sync', body, signal);
   }
 
   async count(): Promise<undefined> {
@@ -110,7 +109,7 @@ export class TypesenseClientTarget implements Target {
     await this.#dispatcher.destroy();
   }
 
-  async #post(path: string, body: unknown, signal: AbortSignal): Promise<Answer> {
+  async #post(path: string, body: string, signal: AbortSignal): Promise<Answer> {
     const key = await this.#key.get(signal);
     const answer = await this.#postWith(key, path, body, signal);
     if (answer.status !== 401 && answer.status !== 403) return answer;
@@ -118,12 +117,12 @@ export class TypesenseClientTarget implements Target {
     return renewed === key ? answer : await this.#postWith(renewed, path, body, signal);
   }
 
-  async #postWith(key: string, path: string, body: unknown, signal: AbortSignal): Promise<Answer> {
+  async #postWith(key: string, path: string, body: string, signal: AbortSignal): Promise<Answer> {
     try {
       const response = await request(this.#options.url.replace(/\/$/, '') + path, {
         method: 'POST',
         headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
-        body: JSON.stringify(body),
+        body,
         dispatcher: this.#dispatcher,
         signal,
       });
@@ -151,7 +150,7 @@ function jsonObject(text: string): Record<string, unknown> {
 }
 
 function verdictOf(answer: Answer): Verdict {
-  if (answer.status < 300) return { kind: 'acknowledged' };
+  if (answer.status < 300) return ACKNOWLEDGED;
   if (COLLECTION_MISSING.test(answer.detail)) throw outage(answer);
   if (answer.status === 500 && answer.detail !== '')
     return { kind: 'refused', error: `500 ${answer.detail}`.slice(0, 500), certain: false };
