@@ -90,6 +90,7 @@ export class Dispatcher {
       ...options,
       memory: this.#memory,
       single: target.batchSize === 1,
+      busy: () => this.#lanes.waiting > 0,
       onSettled: (settled, error) => {
         claims.release(settled);
         if (error !== undefined) this.#inTrouble(error);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PARKED } from '../db/entities/dirty-document.ts';
 import { acknowledge, type DueDocument, postpone } from '../db/queries/sync.ts';
 import type { Writer } from '../domain/writer.ts';
@@ -25,9 +26,15 @@ export interface SettlerOptions {
   readonly random: () => number;
   /** Whether a failed call leaves its document alone for a time of its own, as where each document is a call. */
   readonly single: boolean;
+  /** Whether more calls are about to end: then a transaction waits for them a little. */
+  readonly busy: () => boolean;
   /** Told of documents whose state is in the database, or could not be brought there: then with the error. */
   readonly onSettled: (claims: readonly Claim[], error?: unknown) => void;
 }
+
+/** While calls end all the time, a transaction gathers so many documents, or for so long. */
+const GATHERED = 256;
+const GATHER_MS = 20;
 
 type Postponed = Parameters<typeof postpone>[1][number];
 
@@ -131,6 +138,8 @@ export class Settler {
     // One turn of the event loop collects the calls that end with this one.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#round.cleared.length + this.#round.left.length > 0) {
+      if (this.#options.busy() && this.#round.cleared.length + this.#round.left.length < GATHERED)
+        await sleep(GATHER_MS);
       const round = this.#round;
       this.#round = newRound();
       await this.#settle(round);

@@ -1,4 +1,4 @@
-import { Agent, request } from 'undici';
+import { Agent, Pool } from 'undici';
 import { COLLECTION_FIELDS } from '../document.ts';
 import {
   ACKNOWLEDGED,
@@ -10,7 +10,7 @@ import {
   type Verdict,
 } from '../target.ts';
 import { ApiKey, type ApiKeyOptions } from './api-key.ts';
-import { boundedText } from './bounded-text.ts';
+import { httpPost } from './http-post.ts';
 
 /** How to reach the Typesense Client service. */
 export interface TypesenseClientOptions extends Omit<ApiKeyOptions, 'dispatcher'> {
@@ -44,15 +44,21 @@ export class TypesenseClientTarget implements Target {
   readonly batchSize = 1;
   readonly concurrency: number;
   readonly #options: TypesenseClientOptions;
-  readonly #dispatcher: Agent;
+  readonly #pool: Pool;
+  /** The path below which the service is. */
+  readonly #base: string;
+  /** Of the key management service. */
+  readonly #keys = new Agent({ connections: 1 });
   readonly #key: ApiKey;
 
   constructor(options: TypesenseClientOptions) {
     this.#options = options;
     this.concurrency = options.concurrency;
-    this.identity = `typesense-client ${new URL(options.url).origin}/${options.collection}`;
-    this.#dispatcher = new Agent({ connections: options.concurrency, pipelining: 1 });
-    this.#key = new ApiKey({ ...options, dispatcher: this.#dispatcher });
+    const { origin, pathname } = new URL(options.url);
+    this.identity = `typesense-client ${origin}/${options.collection}`;
+    this.#base = pathname.replace(/\/$/, '');
+    this.#pool = new Pool(origin, { connections: options.concurrency, pipelining: 1 });
+    this.#key = new ApiKey({ ...options, dispatcher: this.#keys });
   }
 
   async prepare(signal: AbortSignal): Promise<'empty' | 'filled'> {
@@ -69,6 +75,8 @@ export class TypesenseClientTarget implements Target {
   }
 
   async send(operations: readonly Operation[], signal: AbortSignal): Promise<Verdict[]> {
+    const [only, ...others] = operations;
+    if (only !== undefined && others.length === 0) return [await this.#sendOne(only, signal)];
     return await Promise.all(operations.map((operation) => this.#sendOne(operation, signal)));
   }
 
@@ -106,7 +114,7 @@ export class TypesenseClientTarget implements Target {
   }
 
   async close(): Promise<void> {
-    await this.#dispatcher.destroy();
+    await Promise.all([this.#pool.destroy(), this.#keys.destroy()]);
   }
 
   async #post(path: string, body: string, signal: AbortSignal): Promise<Answer> {
@@ -117,23 +125,18 @@ export class TypesenseClientTarget implements Target {
     return renewed === key ? answer : await this.#postWith(renewed, path, body, signal);
   }
 
+  #headers(key: string): Record<string, string> {
+    return { 'content-type': 'application/json', authorization: `Bearer ${key}` };
+  }
+
   async #postWith(key: string, path: string, body: string, signal: AbortSignal): Promise<Answer> {
     try {
-      const response = await request(this.#options.url.replace(/\/$/, '') + path, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
-        body,
-        dispatcher: this.#dispatcher,
-        signal,
-      });
-      const after = response.headers['retry-after'];
-      const wait = retryAfterMs(Array.isArray(after) ? after[0] : after, Date.now());
-      const text = await boundedText(response.body, MAX_ANSWER_BYTES);
-      const status = response.statusCode;
+      const post = { path: this.#base + path, headers: this.#headers(key), body };
+      const { status, retryAfter, text } = await httpPost(this.#pool, post, MAX_ANSWER_BYTES, signal);
+      const wait = retryAfterMs(retryAfter, Date.now());
       if (status < 300) return { status, detail: '', body: jsonObject(text), retryAfterMs: wait };
       return { status, detail: text.slice(0, MAX_DETAIL_LENGTH), body: {}, retryAfterMs: wait };
     } catch (cause) {
-      if (cause instanceof OutageError) throw cause;
       const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
       const message = cause instanceof Error ? cause.message : String(cause);
       // A refused connection has carried nothing; anything else may have been applied.
