@@ -1,4 +1,4 @@
-import type { DocumentState, DueCursor, DueDocument, DuePage, SyncReads } from '../db/queries/sync.ts';
+import type { DocumentState, DueCursor, DueDocument, SyncReads } from '../db/queries/sync.ts';
 import { documentId } from './document.ts';
 
 /**
@@ -38,8 +38,8 @@ export class Claim {
   #state: DocumentState | null | undefined;
   #phase: Phase = 'claimed';
 
-  constructor(due: DueDocument, state: DocumentState | null, leaseEnd: number) {
-    this.id = documentId(due);
+  constructor(id: string, due: DueDocument, state: DocumentState | null, leaseEnd: number) {
+    this.id = id;
     this.due = due;
     this.leaseEnd = leaseEnd;
     this.#state = state;
@@ -99,7 +99,6 @@ interface Pass {
   pages: number;
 }
 const FRONT: Pass = { after: undefined, pages: 0 };
-type Taken = DuePage['documents'][number];
 
 /**
  * Claims of the only process of a database: in memory. What is held is still in the rows that are due, so claims pass
@@ -125,22 +124,21 @@ export class MemoryClaims implements Claims {
   async take(limits: ClaimLimits, now: number): Promise<{ claims: Claim[]; more: boolean }> {
     if (this.#releasedMeanwhile !== undefined) throw new Error('one claim at a time');
     this.#releasedMeanwhile = [];
-    const taken: Taken[] = [];
+    const leaseEnd = performance.now() + this.#leaseMs;
+    const claims: Claim[] = [];
     try {
-      const leaseEnd = performance.now() + this.#leaseMs;
       const reserved = {
         documents: Math.ceil(limits.documents / RESERVED_SHARE),
         bytes: limits.bytes / RESERVED_SHARE,
       };
-      const low = await this.#page(1, reserved, now, taken);
-      const high = await this.#page(0, rest(limits, taken), now, taken);
-      const left = rest(limits, taken);
+      const low = await this.#page(1, reserved, now, leaseEnd, claims);
+      const high = await this.#page(0, rest(limits, claims), now, leaseEnd, claims);
+      const left = rest(limits, claims);
       const more = low.more && left.documents >= reserved.documents && left.bytes > 0;
-      const last = more ? await this.#page(1, left, now, taken) : low;
-      const claims = taken.map(({ due, state }) => new Claim(due, state, leaseEnd));
+      const last = more ? await this.#page(1, left, now, leaseEnd, claims) : low;
       return { claims, more: high.more || last.more };
     } catch (error) {
-      for (const { due } of taken) this.#held.delete(documentId(due));
+      for (const { id } of claims) this.#held.delete(id);
       throw error;
     } finally {
       for (const id of this.#releasedMeanwhile) this.#held.delete(id);
@@ -157,30 +155,36 @@ export class MemoryClaims implements Claims {
   }
 
   /** Takes the next documents of a priority that are not held: none only where there is none. */
-  async #page(priority: 0 | 1, limits: ClaimLimits, now: number, taken: Taken[]): Promise<{ more: boolean }> {
+  async #page(
+    priority: 0 | 1,
+    limits: ClaimLimits,
+    now: number,
+    leaseEnd: number,
+    claims: Claim[],
+  ): Promise<{ more: boolean }> {
     if (limits.documents <= 0) return { more: true };
     const pass = this.#passes[priority];
-    const before = taken.length;
+    const before = claims.length;
     for (let fromFront = false; ; ) {
       fromFront ||= pass.after === undefined;
       const { documents, next } = await this.#reads.due(priority, now, limits, pass.after);
       pass.after = next;
       pass.pages = next === undefined ? 0 : pass.pages + 1;
-      for (const document of documents) {
-        const id = documentId(document.due);
+      for (const { due, state } of documents) {
+        const id = documentId(due);
         if (this.#held.has(id)) continue;
         this.#held.add(id);
-        taken.push(document);
+        claims.push(new Claim(id, due, state, leaseEnd));
       }
-      if (taken.length === before && (next !== undefined || !fromFront)) continue;
+      if (claims.length === before && (next !== undefined || !fromFront)) continue;
       if (pass.pages >= PAGES_PER_PASS) Object.assign(pass, FRONT);
       return { more: next !== undefined || !fromFront };
     }
   }
 }
 
-function rest(limits: ClaimLimits, taken: readonly Taken[]): ClaimLimits {
+function rest(limits: ClaimLimits, claims: readonly Claim[]): ClaimLimits {
   let { bytes } = limits;
-  for (const { state } of taken) bytes -= state?.content?.length ?? 0;
-  return { documents: limits.documents - taken.length, bytes: Math.max(0, bytes) };
+  for (const { state } of claims) bytes -= state?.content?.length ?? 0;
+  return { documents: limits.documents - claims.length, bytes: Math.max(0, bytes) };
 }

@@ -112,7 +112,8 @@ export class Lanes {
         const operations = call.map(operation);
         const answer = await target.send(operations, bounds.signal(end));
         // A refusal that may not be the document's own counts against the index.
-        if (answer.some((verdict) => verdict.kind === 'refused' && !verdict.certain)) throw new Doubt(answer);
+        if (answer.some((verdict) => verdict.kind === 'refused' && verdict.blame !== 'document'))
+          throw new Doubt(answer);
         return answer;
       });
       onEnd(call, verdicts);
@@ -121,12 +122,16 @@ export class Lanes {
         this.halt();
         return onUnsent(call);
       }
-      // A single document's outage may be its own; one of a whole batch is everyone's.
-      if (!(error instanceof OutageError || error instanceof Doubt) || target.batchSize > 1) this.halt();
+      if (!(error instanceof Doubt) && (target.batchSize > 1 || isOfAll(error))) this.halt();
       onEnd(call, error instanceof Doubt ? error.verdicts : asError(error));
     }
     metrics.sendDuration.observe((performance.now() - started) / 1000);
   }
+}
+
+/** A single document's outage may be its own, unless the index says otherwise; one of a whole batch is everyone's. */
+function isOfAll(error: unknown): boolean {
+  return !(error instanceof OutageError) || error.collectionMissing || error.retryAfterMs !== undefined;
 }
 
 /** Verdicts of which some count as a failure of the index. */

@@ -119,7 +119,7 @@ export class Settler {
   #refused(claim: Claim, verdict: Extract<Verdict, { kind: 'refused' }>): void {
     const { memory, limits, metrics, logger, now } = this.#options;
     this.#lastFailed = claim.id;
-    const counted = memory.counts(claim.id, verdict.certain);
+    const counted = memory.counts(claim.id, verdict.blame);
     const wait = memory.fail(claim.id, this.#options);
     const attempts = claim.due.attempts + (counted ? 1 : 0);
     const parked = attempts >= limits.maxAttempts;

@@ -10,14 +10,19 @@ export type Operation =
     }
   | { readonly kind: 'delete'; readonly id: string };
 
+/**
+ * Whose fault a refusal is: the document's own, which uses up an attempt; unclear, as where an index says the same of
+ * everything: then it uses one up only if another document passes meanwhile; the index's, which uses up none.
+ */
+export type Blame = 'document' | 'unclear' | 'index';
+
 /** What the index said of one document. */
 export type Verdict =
   | { readonly kind: 'acknowledged' }
   | {
       readonly kind: 'refused';
       readonly error: string;
-      /** Whether the refusal is surely of this document itself; else it counts only if another passes meanwhile. */
-      readonly certain: boolean;
+      readonly blame: Blame;
     };
 
 /** The verdict on a document that the index has taken as it is. */

@@ -142,7 +142,7 @@ test('Typesense: results are matched by position, failed ones among them', async
   const verdicts = await target.send([put('a', true), put('b', true), del('x'), put('c', true)], signal());
   expect(verdicts).toMatchObject([
     ACKNOWLEDGED,
-    { kind: 'refused', certain: true },
+    { kind: 'refused', blame: 'document' },
     ACKNOWLEDGED,
     ACKNOWLEDGED,
   ]);

@@ -124,7 +124,40 @@ describe.each(KINDS)('%s', (kind) => {
   });
 });
 
+describe('typesense', () => {
+  test('a line that fails by the server, not by its document, uses up no attempt', async () => {
+    const { double, env } = await startIndex('typesense');
+    const follower = await follow({ ...env, SYNC_MAX_ATTEMPTS: '1' });
+    await generated(follower, double, 1, 3);
+    double.store.refuse(BAD, 500, 'out of memory');
+    await follower.client.generate({ ...AT, elementId: 7n });
+    const tries = () => double.log.requests.filter(({ body }) => body.includes(BAD)).length;
+    await until('it has been tried often, while others pass', async () => {
+      await follower.client.createVersion({ ...AT, elementId: 1n });
+      return tries() > 5;
+    });
+    await until('the others are there', async () => (await counts(follower)).good === 1);
+    expect((await dirty(follower.file)).parked).toBe(0);
+    double.store.accept(BAD);
+    await converged(follower.file, double);
+  });
+});
+
 describe('typesense-client', () => {
+  test('429 with Retry-After: nothing more is sent until then, though other calls are waiting', async () => {
+    const { double, env } = await startIndex('typesense-client');
+    const overrides = { sync: { minWaitMs: 1, maxWaitMs: 5_000, volumeThreshold: 1_000 } };
+    const follower = await follow({ ...env, SYNC_CONCURRENCY: '2' }, overrides);
+    await generated(follower, double, 1, 3);
+    double.faults.next([answers.tooMany('1'), answers.tooMany('1')]);
+    const calls = double.log.total;
+    const items = Array.from({ length: 50 }, (_, index) => ({ elementId: BigInt(index + 10) }));
+    await follower.client.batchGenerate({ ...AT, items });
+    await sleep(700);
+    expect(double.log.total - calls).toBeLessThanOrEqual(2);
+    await converged(follower.file, double);
+  });
+
   test.each([400, 409, 413])('%s of a single-document call is a verdict: parked', async (status) => {
     const { double, env } = await startIndex('typesense-client');
     const follower = await follow({ ...env, SYNC_MAX_ATTEMPTS: '2' });

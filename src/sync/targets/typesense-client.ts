@@ -156,9 +156,9 @@ function verdictOf(answer: Answer): Verdict {
   if (answer.status < 300) return ACKNOWLEDGED;
   if (COLLECTION_MISSING.test(answer.detail)) throw outage(answer);
   if (answer.status === 500 && answer.detail !== '')
-    return { kind: 'refused', error: `500 ${answer.detail}`.slice(0, 500), certain: false };
+    return { kind: 'refused', error: `500 ${answer.detail}`.slice(0, 500), blame: 'unclear' };
   if (answer.status === 409 || answer.status === 413 || answer.status === 400)
-    return { kind: 'refused', error: `${answer.status} ${answer.detail}`.slice(0, 500), certain: true };
+    return { kind: 'refused', error: `${answer.status} ${answer.detail}`.slice(0, 500), blame: 'document' };
   throw outage(answer);
 }
 

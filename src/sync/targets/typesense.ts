@@ -276,8 +276,8 @@ function parseResults(answer: unknown, expected: number): ImportResult[] {
 
 function verdictOf(result: ImportResult): Verdict {
   if (result.success) return ACKNOWLEDGED;
-  const certain = DOCUMENT_CODES.has(result.code ?? 0);
-  return { kind: 'refused', error: `${result.code} ${result.error}`.slice(0, 500), certain };
+  const blame = DOCUMENT_CODES.has(result.code ?? 0) ? 'document' : 'index';
+  return { kind: 'refused', error: `${result.code} ${result.error}`.slice(0, 500), blame };
 }
 
 /** What a proxy or a portal says in the place of Typesense tells nothing. */
