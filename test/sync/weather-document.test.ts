@@ -15,6 +15,7 @@ import {
   startIndex,
 } from './harness.ts';
 
+const MANY = process.env['LONG'] === '1' ? 10_000 : 600;
 const BAD = 'play_section_7_1';
 const counts = async ({ file }: Follower) => {
   const { dirty: n, parked } = await dirty(file);
@@ -28,16 +29,20 @@ describe.each(KINDS)('%s', (kind) => {
     const { client, sync } = follower;
     await generated(follower, double, 1, 5);
     double.store.refuse(BAD);
-    const items = Array.from({ length: 600 }, (_, index) => ({ elementId: BigInt(index + 6) }));
-    const { revision } = await client.batchGenerate({ ...AT, items });
+    let revision = 0n;
+    for (let first = 6; first < 6 + MANY; first += 1_000) {
+      const length = Math.min(1_000, 6 + MANY - first);
+      const items = Array.from({ length }, (_, index) => ({ elementId: BigInt(index + first) }));
+      ({ revision } = await client.batchGenerate({ ...AT, items }));
+    }
     // Other documents pass meanwhile, which is what makes its refusals its own.
-    let next = 1_000n;
+    let next = 100_000n;
     await until('it is parked', async () => {
       await client.generate({ ...AT, elementId: next++ });
       return (await dirty(follower.file)).parked === 1;
     });
     await until('the good ones are there', async () => (await counts(follower)).good === 0);
-    expect(double.documents(COLLECTION)).toHaveLength(5 + 600 - 1 + Number(next - 1_000n));
+    expect(double.documents(COLLECTION)).toHaveLength(5 + MANY - 1 + Number(next - 100_000n));
 
     const parked = await sync.listParked({});
     expect(parked).toMatchObject({ documents: [{ documentId: BAD, attempts: 3 }], nextPageToken: '' });
