@@ -3,7 +3,7 @@ const SLOT_SHARE = 16;
 
 /**
  * Signals that end calls: each after `timeoutMs` at most and fifteen sixteenths of it at least, and all of them when
- * `cutOff` is aborted. `AbortSignal.timeout` with `AbortSignal.any` for each call costs more than the call itself.
+ * {@link cutOff} is called. They spare each call a timer and a composite signal of its own.
  */
 export class CallBounds {
   readonly #timeoutMs: number;

@@ -179,6 +179,7 @@ export class Dispatcher {
 
   get #hasRoom(): boolean {
     const size = this.#claimSize;
+    if (this.#lanes.waitingBytes > MAX_CALL_BYTES / 2) return false;
     return this.#lanes.waiting <= size / 2 && this.#options.claims.held <= size * (MAX_CLAIMS_HELD - 1);
   }
 

@@ -30,6 +30,7 @@ export class Lanes {
   readonly #running = new Set<Promise<void>>();
   #queue: Claim[] = [];
   #next = 0;
+  #bytes = 0;
   #halted = false;
 
   constructor(options: LanesOptions) {
@@ -41,6 +42,11 @@ export class Lanes {
     return this.#queue.length - this.#next;
   }
 
+  /** How much content they hold. */
+  get waitingBytes(): number {
+    return this.#bytes;
+  }
+
   /** Whether calls are held back until {@link end}. */
   get halted(): boolean {
     return this.#halted;
@@ -50,6 +56,7 @@ export class Lanes {
   offer(claims: readonly Claim[]): void {
     this.#queue = this.#next === 0 ? this.#queue.concat(claims) : [...this.#rest(), ...claims];
     this.#next = 0;
+    for (const claim of claims) this.#bytes += contentLength(claim);
     const { concurrency, batchSize } = this.#options.target;
     const calls = Math.ceil(this.waiting / batchSize);
     for (let free = Math.min(calls, concurrency - this.#running.size); free > 0; free--) {
@@ -69,6 +76,7 @@ export class Lanes {
     const unsent = this.#rest();
     this.#queue = [];
     this.#next = 0;
+    this.#bytes = 0;
     this.#halted = false;
     this.#options.onUnsent(unsent);
   }
@@ -93,8 +101,10 @@ export class Lanes {
     let bytes = 0;
     while (this.waiting > 0 && call.length < target.batchSize) {
       const claim = this.#queue[this.#next]!;
-      bytes += claim.state?.content?.length ?? 0;
-      if (call.length > 0 && bytes > MAX_CALL_BYTES) break;
+      const length = contentLength(claim);
+      if (call.length > 0 && bytes + length > MAX_CALL_BYTES) break;
+      bytes += length;
+      this.#bytes -= length;
       this.#next += 1;
       if (claim.leaseEnd > now) call.push(claim);
       else onUnsent([claim]);
@@ -132,6 +142,10 @@ export class Lanes {
 /** A single document's outage may be its own, unless the index says otherwise; one of a whole batch is everyone's. */
 function isOfAll(error: unknown): boolean {
   return !(error instanceof OutageError) || error.collectionMissing || error.retryAfterMs !== undefined;
+}
+
+function contentLength({ state }: Claim): number {
+  return state?.content?.length ?? 0;
 }
 
 /** Verdicts of which some count as a failure of the index. */

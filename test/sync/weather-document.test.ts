@@ -7,6 +7,7 @@ import {
   AT,
   COLLECTION,
   converged,
+  databaseFile,
   dirty,
   type Follower,
   follow,
@@ -102,6 +103,33 @@ describe.each(KINDS)('%s', (kind) => {
       for (const { id, is_latest } of batch) latest.set(id, is_latest);
       expect([...latest.values()]).toContain(true);
     }
+  });
+
+  test('what is taken while the index hangs is bounded, in bytes too', async () => {
+    const { double, env } = await startIndex(kind);
+    const file = await databaseFile();
+    const before = await follow({}, {}, file);
+    const content = { text: 'x'.repeat(200_000) };
+    for (let elementId = 1n; elementId <= 200n; elementId++)
+      await before.client.generate({ ...AT, elementId, content });
+    await before.app.stop();
+    const due = vi.spyOn(SyncReads.prototype, 'due');
+    onTestFinished(() => due.mockRestore());
+    const hanging = double.faults.always(
+      { kind: 'hang' },
+      ({ route }) => route === 'import' || route === 'sync',
+    );
+    await follow({ ...env, SYNC_CALL_TIMEOUT: '2s' }, {}, file);
+    await until('a call hangs', () => double.log.documentsReceived > 0);
+    await sleep(800);
+    let bytes = 0;
+    for (const result of due.mock.settledResults)
+      if (result.type === 'fulfilled')
+        for (const { state } of result.value.documents) bytes += state?.content?.length ?? 0;
+    expect(bytes).toBeGreaterThan(1e6);
+    expect(bytes).toBeLessThan(13e6);
+    hanging.end();
+    await converged(file, double, 15_000);
   });
 
   test('while the latest version is refused, an older one is not frozen, and nothing spins', async () => {
