@@ -10,7 +10,7 @@ import { startServer } from './server.ts';
 
 // What callers see while the search index is away: Generate's median in rounds that alternate between quiet and
 // outage, in one process, and its memory while 100,000 documents become dirty.
-// node bench/weather.ts [rounds] [calls a round]
+// node bench/weather.ts [rounds] [calls a round] [kind of weather]
 
 const ROUNDS = Number(process.argv[2] ?? 5);
 const CALLS = Number(process.argv[3] ?? 1_000);
@@ -35,6 +35,7 @@ const megabytes = (pid: number) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 
 for (const [name, begin] of Object.entries(WEATHER)) {
+  if (name !== (process.argv[4] ?? name)) continue;
   const double = new TypesenseDouble();
   double.server.keeps = 'nothing';
   await double.server.open();

@@ -82,3 +82,23 @@ test('the string leaves of the content are its text, in their order', () => {
     updated_at: 1,
   });
 });
+
+test('a document is one line of JSON, whatever is in it', () => {
+  const due = { mark: '', wantedRevision: 1, sinceTime: 0, attempts: 0, sequenceId: 1 };
+  const state = { isLatest: true, sequenceNumber: 4, createTime: 1_999 };
+  const context = { serviceName: 'a "b"', generation: 1 };
+  const content = fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue({ stringUnit: 'grapheme' }));
+  fc.assert(
+    fc.property(name, fc.string({ unit: 'grapheme' }), fc.option(content), (one, comment, value) => {
+      const stored = value === null ? null : JSON.stringify(value);
+      const line = documentJson({ ...one, ...due }, { ...state, comment, content: stored }, context);
+      expect(line).not.toMatch(/[\r\n]/);
+      const read = JSON.parse(line) as { id: string; comment: string; content?: unknown };
+      expect([read.id, read.comment, read.content]).toEqual([
+        documentId(one),
+        comment,
+        stored === null ? undefined : JSON.parse(stored),
+      ]);
+    }),
+  );
+});
