@@ -26,6 +26,7 @@ export const PLACEMENT = HAS_TASKSET
 /** A service process on core 0, with everything on that ships: validation, metrics, logs (to nowhere), marks. */
 export interface BenchServer {
   readonly url: string;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -51,6 +52,7 @@ export async function startServer(
   const port = await servingPort(child);
   return {
     url: `http://127.0.0.1:${port}`,
+    pid: child.pid!,
     async stop() {
       child.kill('SIGTERM');
       await once(child, 'exit');
@@ -74,8 +76,8 @@ async function servingPort(child: ChildProcess): Promise<number> {
   return port;
 }
 
-async function preload(file: string, elements: number): Promise<void> {
-  const database = await openDatabase({ file, readers: 1, migrate: 'auto' });
+export async function preload(file: string, elements: number): Promise<void> {
+  const database = await openDatabase({ url: { engine: 'sqlite', file }, readers: 1, migrate: 'auto' });
   const writer = new Writer({
     connection: database.writer,
     limits: { maxBatch: 64, maxQueue: 1_000, maxQueueBytes: 2 ** 30, maxRenumber: 100_000 },

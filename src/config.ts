@@ -10,6 +10,7 @@ import { readSecretFile } from './config/secret-file.ts';
 import type { Config } from './config/types.ts';
 import { hasFile, VARIABLES, type Values, type Variable } from './config/variables.ts';
 
+export { describeDatabase } from './config/database-url.ts';
 export type {
   AuthConfig,
   ClientConfig,
@@ -18,7 +19,10 @@ export type {
   DatabaseUrl,
   LogConfig,
   LogLevel,
+  PostgresUrl,
+  Rate,
   ServerConfig,
+  SqliteUrl,
   SyncConfig,
   TlsConfig,
   WriterConfig,
@@ -117,6 +121,12 @@ const CROSS_CHECKS: readonly CrossCheck[] = [
     holds: (values) => (values.SEQUENCE_CERT_FILE === '') === (values.SEQUENCE_KEY_FILE === ''),
   },
   {
+    needs: ['DATABASE_SSL_CA', 'DATABASE_URL'],
+    fault: 'DATABASE_SSL_CA needs a DATABASE_URL of PostgreSQL with an sslmode that encrypts',
+    holds: ({ DATABASE_SSL_CA, DATABASE_URL }) =>
+      DATABASE_SSL_CA === '' || (DATABASE_URL.engine === 'postgres' && DATABASE_URL.sslMode !== 'disable'),
+  },
+  {
     needs: ['WRITER_MAX_QUEUE_BYTES', 'MAX_BODY_BYTES'],
     fault: 'WRITER_MAX_QUEUE_BYTES must be at least twice MAX_BODY_BYTES',
     holds: (values) => values.WRITER_MAX_QUEUE_BYTES >= 2 * values.MAX_BODY_BYTES,
@@ -212,6 +222,7 @@ function grouped(values: Values): Omit<Config, 'warnings'> {
       maxHeaderBytes: values.MAX_HEADER_BYTES,
       maxConcurrentStreams: values.MAX_CONCURRENT_STREAMS,
       maxConnections: values.MAX_CONNECTIONS,
+      rateLimit: values.RATE_LIMIT,
       drainDelayMs: values.DRAIN_DELAY,
       stopTimeoutMs: values.STOP_TIMEOUT,
     },
@@ -230,7 +241,17 @@ function grouped(values: Values): Omit<Config, 'warnings'> {
       jwtAudience: values.JWT_AUDIENCE,
       publicDiagnostics: values.PUBLIC_DIAGNOSTICS,
     },
-    database: { url: values.DATABASE_URL, readers: values.DATABASE_READERS, migrate: values.MIGRATE },
+    database: {
+      url: values.DATABASE_URL,
+      readers: values.DATABASE_READERS,
+      writers: values.DATABASE_WRITERS,
+      sslCa: values.DATABASE_SSL_CA,
+      lockTimeoutMs: values.DATABASE_LOCK_TIMEOUT,
+      statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT,
+      // Several replicas start at once, and one that is older may still run.
+      migrate: values.MIGRATE || (values.DATABASE_URL.engine === 'sqlite' ? 'auto' : 'check'),
+      changeRetentionMs: values.CHANGE_RETENTION,
+    },
     writer: {
       maxBatch: values.WRITER_MAX_BATCH,
       maxQueue: values.WRITER_MAX_QUEUE,

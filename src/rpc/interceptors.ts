@@ -12,12 +12,13 @@ import type { RpcMetrics } from '../metrics.ts';
 import { untilAborted } from '../util/abort.ts';
 import { type Access, accessOf } from './auth/access.ts';
 import { CALLER, type Caller, covers } from './auth/caller.ts';
+import { CERTIFICATE } from './auth/certificate.ts';
 import type { Authenticator } from './auth/index.ts';
-import { PEER } from './auth/peer.ts';
 import { EVERY_SCOPE } from './auth/scope-patterns.ts';
-import { CALL, type Call } from './call.ts';
+import { CALL, type Call, PEER } from './call.ts';
 import { toScope } from './convert.ts';
 import { translate } from './errors.ts';
+import { limitRate, peerName, type RateLimiter } from './rate-limit.ts';
 import { compileValidator, type Validator } from './validate.ts';
 
 /** What the interceptors report to, and who tells them who calls. */
@@ -27,6 +28,8 @@ export interface InterceptorOptions {
   readonly authenticator: Authenticator;
   /** Whether methods of diagnostics (reflection) are for everybody. */
   readonly publicDiagnostics: boolean;
+  /** Where there is a limit to the calls of one caller. */
+  readonly rateLimiter?: RateLimiter | undefined;
 }
 
 /**
@@ -34,11 +37,20 @@ export interface InterceptorOptions {
  * 1. `observe` sees the final outcome of the call, so it is outside of everything;
  * 2. `refuseLate` spends nothing on a call whose time is over already;
  * 3. `authenticate` tells who calls, before anything is said about what is asked;
- * 4. `authorize` is before `validate`: who may not call learns nothing, not even whether the message was right;
- * 5. `validate` is innermost: handlers see valid messages only.
+ * 4. `limitRate` counts every call of a caller that is in time, also those that it may not make;
+ * 5. `authorize` is before `validate`: who may not call learns nothing, not even whether the message was right;
+ * 6. `validate` is innermost: handlers see valid messages only.
  */
 export function createInterceptors(options: InterceptorOptions): Interceptor[] {
-  return [observe(options), refuseLate, authenticate(options), authorize(options), validate()];
+  const { rateLimiter } = options;
+  return [
+    observe(options),
+    refuseLate,
+    authenticate(options),
+    ...(rateLimiter ? [limitRate(rateLimiter)] : []),
+    authorize(options),
+    validate(),
+  ];
 }
 
 /** Translates errors, measures the call and writes its log line; a stream's when it ends. */
@@ -135,19 +147,30 @@ const refuseLate: Interceptor = (next) => async (request) => {
  * Finds out who calls, where the method asks for it. Like `authorize`, it throws at once where it need not wait: a
  * promise more on every call would cost more than what it looks at.
  */
-function authenticate({ authenticator, publicDiagnostics }: InterceptorOptions): Interceptor {
+function authenticate({ authenticator, publicDiagnostics, rateLimiter }: InterceptorOptions): Interceptor {
   return (next) => (request) => {
     if (isOpen(accessOf(request.method), publicDiagnostics)) return next(request);
     const { header, contextValues, signal } = request;
-    const found = authenticator.authenticate({
-      authorization: header.get('authorization'),
-      peer: contextValues.get(PEER),
-    });
     const go = (caller: Caller) => {
       contextValues.set(CALLER, caller);
       return next(request);
     };
-    return found instanceof Promise ? untilAborted(found, signal).then(go) : go(found);
+    const refuse = async (error: unknown): Promise<never> => {
+      // Who guesses has no name: guesses are counted by where they come from.
+      await rateLimiter?.count(peerName(contextValues.get(PEER)));
+      throw error;
+    };
+    try {
+      const found = authenticator.authenticate({
+        authorization: header.get('authorization'),
+        certificate: contextValues.get(CERTIFICATE),
+      });
+      if (found instanceof Promise) return untilAborted(found, signal).then(go, refuse);
+      contextValues.set(CALLER, found);
+    } catch (error) {
+      return refuse(error);
+    }
+    return next(request);
   };
 }
 

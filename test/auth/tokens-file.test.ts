@@ -84,7 +84,7 @@ test('a token takes as long whether none, some, or almost all of it is right', {
   });
   const attempt = (token: string) => () => {
     try {
-      return authenticator.authenticate({ authorization: `Bearer ${token}`, peer: undefined });
+      return authenticator.authenticate({ authorization: `Bearer ${token}`, certificate: undefined });
     } catch {
       return undefined;
     }

@@ -1,12 +1,12 @@
 import { UnauthenticatedError } from '../../domain/errors.ts';
 import { ANYONE, type Caller } from './caller.ts';
-import type { Peer } from './peer.ts';
+import type { Certificate } from './certificate.ts';
 
 /** What a call shows. */
 export interface Credentials {
   /** The header. */
   readonly authorization: string | null;
-  readonly peer: Peer | undefined;
+  readonly certificate: Certificate | undefined;
 }
 
 /** Tells who makes a call. */
@@ -23,7 +23,7 @@ export interface Authenticator {
  */
 export type BearerDoor = (token: string) => Caller | undefined | Promise<Caller>;
 /** Tells what a certificate may do. */
-export type CertificateDoor = (peer: Peer) => Caller;
+export type CertificateDoor = (shown: Certificate) => Caller;
 
 /** The ways in that are open. */
 export interface Doors {
@@ -43,7 +43,7 @@ const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
 export function createAuthenticator({ bearer, certificate, now }: Doors): Authenticator {
   if (bearer.length === 0 && certificate === undefined) return { authenticate: () => ANYONE };
   return {
-    authenticate({ authorization, peer }) {
+    authenticate({ authorization, certificate: shown }) {
       if (authorization !== null && bearer.length > 0) {
         const token = BEARER.exec(authorization)?.[1];
         if (token === undefined) throw new UnauthenticatedError();
@@ -53,8 +53,8 @@ export function createAuthenticator({ bearer, certificate, now }: Doors): Authen
         }
         throw new UnauthenticatedError();
       }
-      if (certificate !== undefined && peer !== undefined && peer.validUntil > now())
-        return certificate(peer);
+      if (certificate !== undefined && shown !== undefined && shown.validUntil > now())
+        return certificate(shown);
       throw new UnauthenticatedError();
     },
   };

@@ -4,7 +4,7 @@ import { AuthenticationUnavailableError, UnauthenticatedError } from '../../doma
 import { valuesOf } from '../call.ts';
 import type { Authenticator } from './authenticator.ts';
 import { covers } from './caller.ts';
-import { PEER } from './peer.ts';
+import { CERTIFICATE } from './certificate.ts';
 import { EVERY_SCOPE } from './scope-patterns.ts';
 
 /** Whether a plain request may see diagnostics, or the HTTP status that it is to be refused with. */
@@ -16,7 +16,10 @@ export function diagnosticsFor(isPublic: boolean, authenticator: Authenticator):
     if (isPublic) return true;
     try {
       const authorization = request.headers.authorization ?? null;
-      const caller = await authenticator.authenticate({ authorization, peer: valuesOf(request).get(PEER) });
+      const caller = await authenticator.authenticate({
+        authorization,
+        certificate: valuesOf(request).get(CERTIFICATE),
+      });
       // Where nobody is asked, nobody is known: then "off" means off.
       return caller.name !== '' && covers(caller.grant, 'read', EVERY_SCOPE) ? true : 403;
     } catch (error) {

@@ -3,32 +3,34 @@ import type { TLSSocket } from 'node:tls';
 import { createContextKey } from '@connectrpc/connect';
 
 /** What a client certificate says about who shows it. The listener lets only verified ones through. */
-export interface Peer {
+export interface Certificate {
   /** The common name and then the alternative names (URI, DNS, email); never empty. */
   readonly names: readonly string[];
   /** Milliseconds since the epoch. A connection may outlive its certificate. */
   readonly validUntil: number;
 }
 
-/** Who is at the other end of the connection; undefined without a certificate. Set with the context's making. */
-export const PEER = createContextKey<Peer | undefined>(undefined, { description: 'peer' });
+/** What the other end of the connection has shown. Set with the context's making. */
+export const CERTIFICATE = createContextKey<Certificate | undefined>(undefined, {
+  description: 'certificate',
+});
 
 /** By connection, so that a certificate is read once. */
-const peers = new WeakMap<object, Peer | undefined>();
+const certificates = new WeakMap<object, Certificate | undefined>();
 
-/** Who is at the other end of a connection. */
-export function peerOf(connection: Duplex | undefined): Peer | undefined {
+/** What the other end of a connection has shown. */
+export function shownBy(connection: Duplex | undefined): Certificate | undefined {
   if (connection === undefined || !('authorized' in connection || 'encrypted' in connection))
     return undefined;
-  if (peers.has(connection)) return peers.get(connection);
+  if (certificates.has(connection)) return certificates.get(connection);
   // The socket of an HTTP/2 session stands for the one beneath it, of whichever kind.
   const socket = connection as TLSSocket;
-  const peer = socket.authorized ? readPeer(socket) : undefined;
-  peers.set(connection, peer);
-  return peer;
+  const shown = socket.authorized ? readCertificate(socket) : undefined;
+  certificates.set(connection, shown);
+  return shown;
 }
 
-function readPeer(socket: TLSSocket): Peer | undefined {
+function readCertificate(socket: TLSSocket): Certificate | undefined {
   const certificate = socket.getPeerCertificate();
   if (Object.keys(certificate ?? {}).length === 0) return undefined;
   const { subject, subjectaltname = '', valid_to } = certificate;
