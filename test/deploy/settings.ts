@@ -2,12 +2,9 @@ import { VARIABLES } from '../../src/config/variables.ts';
 import { type Config, type Environment, loadConfig } from '../../src/config.ts';
 import { finalStage, pairsOf, readDockerfile } from '../container/dockerfile.ts';
 
-/** Variables that manifests set and a release to come knows: callers. */
-const COMING = ['AUTH', 'API_TOKENS_FILE'];
-
 /** Names that no variable of the service has. */
 export function unknownNames(names: Iterable<string>): string[] {
-  const known = new Set([...VARIABLES.map(({ name }): string => name), ...COMING]);
+  const known = new Set(VARIABLES.map(({ name }): string => name));
   return [...names].filter((name) => !known.has(name));
 }
 

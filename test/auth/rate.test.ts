@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { startApp } from '../support/app.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { bearer, writeTokens } from '../support/tokens-file.ts';
+import { call } from '../support/wire.ts';
+
+test('RATE_LIMIT is for each caller by name, and guesses are counted by where they come from', async () => {
+  const file = await writeTokens(await temporaryFolder(), {
+    alice: ['read', 'play', 'seq_alice'],
+    bob: ['read', 'play', 'seq_bob'],
+  });
+  const { url } = await startApp({ AUTH: 'tokens', API_TOKENS_FILE: file, RATE_LIMIT: '5/h' });
+  const codesOf = async (token: string, scope = 'play') => {
+    const codes: string[] = [];
+    for (let i = 0; i < 6; i++) {
+      const message = { scope, elementType: 'ELEMENT_TYPE_SCRIPT' };
+      codes.push(
+        (await call(url, i % 2 === 0 ? 'grpc' : 'connect-json', 'GetSequence', message, bearer(token))).code,
+      );
+    }
+    return codes;
+  };
+  const limited = (code: string) => [...Array<string>(5).fill(code), 'RESOURCE_EXHAUSTED'];
+  expect(await codesOf('seq_alice')).toEqual(limited('OK'));
+  // What a caller may not do counts as well, and is its own affair.
+  expect(await codesOf('seq_bob', 'elsewhere')).toEqual(limited('PERMISSION_DENIED'));
+  expect(await codesOf('seq_guess')).toEqual(limited('UNAUTHENTICATED'));
+});
