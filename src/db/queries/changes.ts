@@ -106,14 +106,20 @@ export async function findBatch(
   return found.length > 0;
 }
 
-const OLD_IN_PAGE = `WITH page AS MATERIALIZED (
+const OLD_IN_PAGE = statement(
+  ({ deleteMatching, json, least, probe }) => `WITH page AS MATERIALIZED (
     SELECT s.id, s.revision, (SELECT min(c.revision) FROM change c WHERE c.sequence_id = s.id) AS first
     FROM sequence s WHERE s.id > ?1 ORDER BY s.id LIMIT ?2),
   old AS MATERIALIZED (
-    SELECT c.sequence_id, c.revision, c.change_time FROM page p CROSS JOIN change c
-    WHERE c.sequence_id = p.id AND c.revision >= p.first AND c.revision < min(p.revision, p.first + ?3)
-      AND c.change_time < json(?4)->>0)
-  DELETE FROM change WHERE (sequence_id, revision, change_time) IN (SELECT * FROM old) RETURNING 1`;
+    SELECT c.sequence_id, c.revision, c.change_time FROM page p
+    ${probe(
+      'change',
+      'c',
+      `c.sequence_id = p.id AND c.revision >= p.first AND c.revision < ${least('p.revision', 'p.first + ?3')}
+      AND c.change_time < ${json('?4', 0, 'bigint')}`,
+    )})
+  ${deleteMatching('change', 'old', ['sequence_id', 'revision', 'change_time'])} RETURNING 1`,
+);
 const LAST_OF_PAGE = 'SELECT max(id) AS id FROM (SELECT id FROM sequence WHERE id > ?1 ORDER BY id LIMIT ?2)';
 
 /** How much of the change rows one transaction looks at. */
