@@ -271,6 +271,16 @@ describe('with keys at a URL', () => {
     expect(performance.now() - late).toBeLessThan(1_500);
   });
 
+  test('the connection to the keys does not hold up a stop', async () => {
+    const provider = await IdentityProvider.start();
+    const { child, ended, url } = await startService({ env: { AUTH: 'jwt', JWT_JWKS_URL: provider.url } });
+    expect(await codeOf(url, await provider.sign())).toBe('OK');
+    const started = performance.now();
+    child.kill('SIGTERM');
+    expect(await ended).toMatchObject({ code: 0, stderr: '' });
+    expect(performance.now() - started).toBeLessThan(1_500);
+  });
+
   test('a caller’s deadline ends its wait for the keys', async () => {
     const { provider, url } = await start('hang');
     const token = await provider.sign();
