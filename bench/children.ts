@@ -3,26 +3,43 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const SIGNAL_GRACE_MS = 3_000;
 
 // Whatever way the bench ends, no process and no file of it stays: they are known here from the moment they exist.
-const children = new Set<ChildProcess>();
+const children = new Map<ChildProcess, NodeJS.Signals>();
 const folders = new Set<string>();
 
 process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL');
+  for (const child of children.keys()) child.kill('SIGKILL');
   for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.once(signal, () => process.exit(signal === 'SIGINT' ? 130 : 143));
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)
+  process.once(signal, async () => {
+    // A folder can be removed for good only when nobody writes into it any more.
+    const gone = [...children.keys()].map((child) => once(child, 'exit'));
+    for (const [child, atOnce] of children) child.kill(atOnce);
+    await Promise.race([Promise.all(gone), sleep(SIGNAL_GRACE_MS)]);
+    process.exit(code);
+  });
 
-/** Starts a process that ends with the bench at the latest. */
+/**
+ * Starts a process that ends with the bench at the latest.
+ * @param atOnce the signal at which it ends without delay
+ */
 export function startChild(
   command: string,
   args: readonly string[],
   options: SpawnOptions = {},
+  atOnce: NodeJS.Signals = 'SIGKILL',
 ): ChildProcess {
   const child = spawn(command, [...args], { stdio: ['ignore', 'pipe', 'inherit'], ...options });
-  children.add(child);
+  children.set(child, atOnce);
   child.once('exit', () => children.delete(child));
   child.once('error', () => children.delete(child));
   return child;

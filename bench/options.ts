@@ -77,3 +77,10 @@ export function count(name: string, text: string, max: number): number {
     throw new UsageError(`--${name} takes a whole number from 1 to ${max}, not "${text}"`);
   return value;
 }
+
+/** One of a few words. @throws UsageError */
+export function oneOf<T extends string>(name: string, value: string, words: readonly T[]): T {
+  const word = words.find((each) => each === value);
+  if (word === undefined) throw new UsageError(`--${name} is one of ${words.join(', ')}, not "${value}"`);
+  return word;
+}

@@ -45,6 +45,8 @@ export async function startPostgres(): Promise<BenchPostgres> {
     postgres,
     ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
     { env, cwd: folder.path, stdio: ['ignore', 'ignore', 'ignore'], ...identity },
+    // Killed, it would leave its shared memory behind.
+    'SIGQUIT',
   );
   const url = (database: string) => `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/${database}`;
   const stop = async () => {

@@ -1,9 +1,8 @@
-import { spawnSync } from 'node:child_process';
-import { cpus, totalmem } from 'node:os';
 import { Bench } from './bench.ts';
 import { askCapabilities } from './capabilities.ts';
 import { within } from './children.ts';
 import { GENERATORS } from './load/load.ts';
+import { commitOf, machineOf } from './machine.ts';
 import { parseOptions, USAGE, UsageError } from './options.ts';
 import { Progress } from './progress.ts';
 import { type Row, type ScenarioResult, saveResults } from './results.ts';
@@ -35,7 +34,7 @@ async function main(): Promise<number> {
   }
 
   const { rounds, seconds } = options;
-  const machine = `${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
+  const machine = machineOf();
   const day = {
     date: new Date().toISOString().slice(0, 10),
     machine,
@@ -86,10 +85,4 @@ async function main(): Promise<number> {
   console.log(file);
   const missed = all.some(({ verdict }) => verdict === 'missed');
   return failed || (options.check && missed) ? 1 : 0;
-}
-
-function commitOf(): string {
-  const git = (...args: string[]) => spawnSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' });
-  const changed = git('status', '--porcelain', '--untracked-files=no', '--', '../src').stdout?.trim() !== '';
-  return `${git('rev-parse', '--short', 'HEAD').stdout?.trim() ?? ''}${changed ? ' with changes' : ''}`;
 }

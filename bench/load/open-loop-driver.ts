@@ -46,7 +46,6 @@ async function send(dueMs: number): Promise<void> {
   if (held !== undefined) void send(held);
 }
 
-// A core of its own is kept busy looking at the clock: timers would send up to a millisecond late.
 function turn(): void {
   for (const dueMs of schedule.due(now())) {
     if (inFlight < load.connections) {
@@ -54,8 +53,9 @@ function turn(): void {
       void send(dueMs);
     } else waiting.push(dueMs);
   }
-  if (!schedule.ended || inFlight > 0) setImmediate(turn);
-  else report();
+  if (schedule.ended && inFlight === 0 && waiting.length === 0) report();
+  else if (load.spin) setImmediate(turn);
+  else setTimeout(turn, 1);
 }
 
 function report(): void {

@@ -16,6 +16,8 @@ export interface OpenLoad {
   readonly numbers: Numbers;
   /** Calls in flight at most; what is due beyond them waits, and its wait counts. */
   readonly connections: number;
+  /** Keeps a core busy looking at the clock, where it has one of its own; else a call may be sent a millisecond late. */
+  readonly spin?: boolean;
   readonly cores?: Cores;
 }
 

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { Bench, Scenario } from '../bench.ts';
 import { absent } from '../capabilities.ts';
+import { residentMB } from '../resident.ts';
 
 const SAMPLE_MS = 100;
 
@@ -36,9 +36,3 @@ export const memory: Scenario = {
     }
   },
 };
-
-/** The memory of a process that is in RAM, in millions of bytes. */
-export function residentMB(pid: number): number {
-  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!;
-  return (Number(kib) * 1024) / 1e6;
-}
