@@ -11,22 +11,28 @@ const SIGNAL_GRACE_MS = 3_000;
 const children = new Map<ChildProcess, NodeJS.Signals>();
 const folders = new Set<string>();
 
-process.on('exit', () => {
-  for (const child of children.keys()) child.kill('SIGKILL');
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-});
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-  ['SIGHUP', 129],
-] as const)
-  process.once(signal, async () => {
-    // A folder can be removed for good only when nobody writes into it any more.
-    const gone = [...children.keys()].map((child) => once(child, 'exit'));
-    for (const [child, atOnce] of children) child.kill(atOnce);
-    await Promise.race([Promise.all(gone), sleep(SIGNAL_GRACE_MS)]);
-    process.exit(code);
+let watching = false;
+
+function watch(): void {
+  if (watching) return;
+  watching = true;
+  process.on('exit', () => {
+    for (const child of children.keys()) child.kill('SIGKILL');
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   });
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)
+    process.once(signal, async () => {
+      // A folder can be removed for good only when nobody writes into it any more.
+      const gone = [...children.keys()].map((child) => once(child, 'exit'));
+      for (const [child, atOnce] of children) child.kill(atOnce);
+      await Promise.race([Promise.all(gone), sleep(SIGNAL_GRACE_MS)]);
+      process.exit(code);
+    });
+}
 
 /**
  * Starts a process that ends with the bench at the latest.
@@ -38,6 +44,7 @@ export function startChild(
   options: SpawnOptions = {},
   atOnce: NodeJS.Signals = 'SIGKILL',
 ): ChildProcess {
+  watch();
   const child = spawn(command, [...args], { stdio: ['ignore', 'pipe', 'inherit'], ...options });
   children.set(child, atOnce);
   child.once('exit', () => children.delete(child));
@@ -82,6 +89,7 @@ export async function outputOf(
 
 /** A folder that goes with the bench at the latest. */
 export function benchFolder(): { path: string; remove(): void } {
+  watch();
   const path = mkdtempSync(join(tmpdir(), 'sequence-bench-'));
   folders.add(path);
   return {

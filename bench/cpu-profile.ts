@@ -18,15 +18,25 @@ export interface SelfTime {
   readonly share: number;
 }
 
-/** The functions that took most time themselves, and the share of all time in which there was nothing to do. */
-export function selfTimes(profile: CpuProfile, root: string): { busy: SelfTime[]; idle: number } {
+/**
+ * The functions that took most time themselves, and the share of all time in which there was nothing to do.
+ * @param window what of the profile to look at, in milliseconds from its beginning
+ */
+export function selfTimes(
+  profile: CpuProfile,
+  root: string,
+  window: { readonly fromMs: number; readonly toMs: number } = { fromMs: 0, toMs: Number.POSITIVE_INFINITY },
+): { busy: SelfTime[]; idle: number } {
   const nodes = new Map(profile.nodes.map((node) => [node.id, node.callFrame]));
   const taken = new Map<string, { name: string; place: string; time: number }>();
   let all = 0;
   let idle = 0;
+  let at = 0;
   // A sample holds until the next one.
   for (const [index, id] of profile.samples.entries()) {
     const time = profile.timeDeltas[index + 1] ?? 0;
+    at += profile.timeDeltas[index]!;
+    if (at < window.fromMs * 1000 || at >= window.toMs * 1000) continue;
     const frame = nodes.get(id)!;
     all += time;
     if (frame.functionName === '(idle)') {

@@ -26,7 +26,7 @@ export class UsageError extends Error {
 export const USAGE = `npm run bench -- [--rounds N] [--seconds N] [--check] [--list] [scenario…]
 
   --rounds N   measured rounds of each comparison, after one that warms up (default 5)
-  --seconds N  seconds of load of each side in a round (default 3)
+  --seconds N  seconds of load of each side in a round (default 2)
   --check      exit with 1 where a target is missed; what was skipped is counted, not passed
   --list       what there is
 `;
@@ -59,7 +59,7 @@ function parse(args: readonly string[]) {
       allowPositionals: true,
       options: {
         rounds: { type: 'string', default: '5' },
-        seconds: { type: 'string', default: '3' },
+        seconds: { type: 'string', default: '2' },
         check: { type: 'boolean', default: false },
         list: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },

@@ -22,6 +22,7 @@ const USAGE = `npm run bench:profile -- [options]
   --elements N     of the sequence (default 1000)
 `;
 const TOP = 20;
+const WARM_UP_SECONDS = 2;
 const ROOT = new URL('..', import.meta.url).pathname;
 
 process.exitCode = await main();
@@ -43,10 +44,16 @@ async function main(): Promise<number> {
     const store = await bench.store(engine, elements);
     const before = new Set(readdirSync(RESULTS));
     const flags = ['--cpu-prof', `--cpu-prof-dir=${RESULTS}`, '--cpu-prof-interval=250'];
+    const started = performance.now();
     const server = await bench.serve(store, { lane, flags });
-    const load = { call, wire, callers, elements };
+    const side = { label: call, server, load: { call, wire, callers, elements } };
+    const generator = bench.generatorOf(side.load);
+    progress.step(`${call}: warm-up`);
+    await bench.run(generator, side, WARM_UP_SECONDS);
     progress.step(`${call} for ${seconds} s`);
-    const result = await bench.run(bench.generatorOf(load), { label: call, server, load }, seconds);
+    const fromMs = performance.now() - started;
+    const result = await bench.run(generator, side, seconds);
+    const window = { fromMs, toMs: performance.now() - started };
     await server.stop();
     const written = readdirSync(RESULTS).find((name) => name.endsWith('.cpuprofile') && !before.has(name))!;
     const file = join(
@@ -55,12 +62,12 @@ async function main(): Promise<number> {
     );
     renameSync(join(RESULTS, written), file);
     progress.clear();
-    const { busy, idle } = selfTimes(JSON.parse(readFileSync(file, 'utf8')) as CpuProfile, ROOT);
+    const { busy, idle } = selfTimes(JSON.parse(readFileSync(file, 'utf8')) as CpuProfile, ROOT, window);
     console.log(
       `${call}, ${wire}, ${engine}, ${callers} callers: ${formatted('per second', result.perSecond)} under the profiler`,
     );
     console.log(
-      `self time of the main thread, start included; ${formatted('share', idle)} of the time it was idle\n`,
+      `self time of the main thread under load; ${formatted('share', idle)} of the time it was idle\n`,
     );
     for (const { name, place, share } of busy.slice(0, TOP))
       console.log(`${formatted('share', share).padStart(7)}  ${name.padEnd(40)} ${place}`);

@@ -4,14 +4,15 @@ import { parseArgs } from 'node:util';
 import { request } from 'undici';
 import { Bench, USUAL_ELEMENTS } from './bench.ts';
 import { askCapabilities } from './capabilities.ts';
-import { type GcPauses, gcPauses } from './gc-pauses.ts';
-import { type OpenLoadResult, runOpenLoad } from './load/open-loop.ts';
+import { gcPauses } from './gc-pauses.ts';
+import { runOpenLoad } from './load/open-loop.ts';
 import { commitOf, machineOf } from './machine.ts';
 import { count, oneOf } from './options.ts';
 import { Progress } from './progress.ts';
 import { residentMB } from './resident.ts';
 import { RESULTS } from './results.ts';
-import { type EngineName, SCOPE, Stores } from './stores.ts';
+import type { SoakResult } from './soak-result.ts';
+import { SCOPE, Stores } from './stores.ts';
 import { formatted } from './table.ts';
 
 const USAGE = `npm run bench:soak -- [options]
@@ -23,22 +24,6 @@ const USAGE = `npm run bench:soak -- [options]
 const SHARE = 0.7;
 const BEST_SECONDS = 5;
 const CONNECTIONS = 256;
-
-/** What a soak leaves in bench/results. */
-export interface SoakResult {
-  readonly at: string;
-  readonly commit: string;
-  readonly machine: string;
-  readonly engine: EngineName;
-  readonly lane: 'on' | 'off';
-  readonly minutes: number;
-  /** Of a closed loop, calls a second. */
-  readonly best: number;
-  readonly rate: number;
-  readonly load: OpenLoadResult;
-  readonly gc: readonly GcPauses[];
-  readonly resident: readonly { readonly second: number; readonly megabytes: number }[];
-}
 
 process.exitCode = await main();
 

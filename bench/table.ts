@@ -58,7 +58,7 @@ export function formatted(unit: Unit, value: number): string {
     case 's':
       return `${value.toFixed(2)} s`;
     case 'ms':
-      return `${value.toFixed(1)} ms`;
+      return `${value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString('en')} ms`;
     case 'microseconds':
       return `${value.toFixed(1)} µs`;
   }
