@@ -6,51 +6,60 @@ import { SyncService } from '../../gen/fountain/sequence/v1/sync_pb.js';
 import { figureOf, percentile, ratios } from '../arithmetic.ts';
 import type { Bench, Scenario } from '../bench.ts';
 import { within } from '../children.ts';
-import { bareRate, holds, startIndex } from '../index-target.ts';
+import { bareRate, holds, type IndexRate, serviceRate, startIndex } from '../index-target.ts';
 import { SCOPE } from '../stores.ts';
 
-const LIMIT_MS = 120_000;
 const at = { scope: SCOPE, elementType: ElementType.SCRIPT };
 
 export const sends: Scenario = {
   name: 'sends',
-  about: 'documents a second to each kind of index ÷ the bare HTTP client; from a commit until it is indexed',
+  about: 'documents a second to each kind of index ÷ the bare client; from a commit until it is indexed',
   async run(bench: Bench) {
     for (const [kind, count] of [
       ['typesense', 100_000],
       ['typesense-client', 20_000],
     ] as const) {
-      const title = `documents to ${kind} ÷ by the bare HTTP client`;
-      const rates = { ours: [] as number[], bare: [] as number[] };
+      const title = `documents to ${kind} ÷ by the bare client`;
+      const rates = { service: [] as IndexRate[], bare: [] as IndexRate[] };
       await bench.repeat(title, async (round) => {
         const index = await startIndex(kind);
         try {
-          const server = await bench.server({ elements: count, env: index.env });
-          const started = performance.now();
-          await within(LIMIT_MS, title, holds(index, count));
-          const ours = count / ((performance.now() - started) / 1000);
-          await server.stop();
-          const bare = await within(LIMIT_MS, title, bareRate(index, count));
+          const start = () => bench.server({ elements: count, env: index.env });
+          const service = await serviceRate(index, count, start);
+          const bare = await bareRate(index, count);
           if (round > 0) {
-            rates.ours.push(ours);
+            rates.service.push(service);
             rates.bare.push(bare);
           }
-          return ours;
+          return service.perSecond;
         } finally {
           await index.stop();
         }
       });
       for (const [side, what] of [
-        ['ours', 'by the service'],
-        ['bare', 'by the bare HTTP client'],
-      ] as const)
+        ['service', 'by the service'],
+        ['bare', 'by the bare client'],
+      ] as const) {
         bench.record({
           id: `sends/${kind}/${side}`,
           title: `documents to ${kind} ${what}`,
           unit: 'per second',
-          value: figureOf(rates[side]),
+          value: figureOf(rates[side].map(({ perSecond }) => perSecond)),
         });
-      bench.record({ id: `sends/${kind}`, title, unit: 'ratio', value: ratios(rates.ours, rates.bare) });
+        bench.record({
+          id: `sends/${kind}/${side}/cpu`,
+          title: `CPU of a document to ${kind} ${what}`,
+          unit: 'microseconds',
+          value: figureOf(rates[side].map(({ cpuMicros }) => cpuMicros)),
+        });
+      }
+      const perSecond = (side: 'service' | 'bare') => rates[side].map((rate) => rate.perSecond);
+      bench.record({
+        id: `sends/${kind}`,
+        title,
+        unit: 'ratio',
+        value: ratios(perSecond('service'), perSecond('bare')),
+      });
     }
     await untilIndexed(bench);
   },
@@ -61,7 +70,7 @@ async function untilIndexed(bench: Bench): Promise<void> {
   bench.onEnd(() => index.stop());
   const server = await bench.server({ elements: 10_000, env: index.env });
   const { sequences, sync } = clientsOf(server.url);
-  await within(LIMIT_MS, 'the first documents', holds(index, 10_000));
+  await holds(index, 10_000);
   const generate = await times(200, async (i) => {
     const { revision } = await sequences.generate({ ...at, elementId: BigInt(20_000 + i) });
     await sync.waitForSync({ ...at, revision });
@@ -91,7 +100,7 @@ export const resync: Scenario = {
       await sequences.generate({ ...at, scope: 'other', elementId: id });
     };
     bench.progress.step('sending a million documents for the first time');
-    await within(10 * LIMIT_MS, 'the first sending', holds(index, count));
+    await holds(index, count);
     record(bench, 'resync/generate/quiet', 'Generate, quiet', await times(500, generate));
     await sync.resync({});
     const started = performance.now();
@@ -99,7 +108,7 @@ export const resync: Scenario = {
     const over = async () => {
       while ((await sync.getSyncStatus({})).resync !== undefined) await sleep(200);
     };
-    await within(10 * LIMIT_MS, 'the resync', over());
+    await within(10 * 60_000, 'the resync', over());
     const seconds = (performance.now() - started) / 1000;
     bench.record({
       id: 'resync/rate',
