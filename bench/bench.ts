@@ -1,6 +1,9 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import { ElementType, GenerateRequestSchema } from '../gen/fountain/sequence/v1/sequence_pb.js';
 import { type Figure, figureOf, ratios } from './arithmetic.ts';
 import type { Capabilities } from './capabilities.ts';
 import { type Generator, generatorFor, type Load, type LoadResult, runLoad } from './load/load.ts';
+import { callOnce } from './load/once.ts';
 import type { Progress } from './progress.ts';
 import { type Finding, type Row, rowOf, type SideResult } from './results.ts';
 import { type BenchServer, type ServerOptions, startServer } from './server.ts';
@@ -191,12 +194,21 @@ export class Bench {
       elements = USUAL_ELEMENTS,
       ...rest
     } = { ...load, ...(await before?.()) };
+    if (load.call !== 'empty') await this.#settled(server.url, rest.headers);
     return await runLoad(generator, {
       ...rest,
       url: server.url,
       seconds,
       numbers: { scope, sequences, elements, firstId: this.freshIds() },
     });
+  }
+
+  /** Waits for what the callers of the last run have left in the writer: this write comes after it. */
+  async #settled(url: string, headers: Readonly<Record<string, string>> = {}): Promise<void> {
+    const elementId = BigInt(this.freshIds());
+    const request = { scope: SCOPE, elementType: ElementType.SCRIPT, elementId };
+    const body = toBinary(GenerateRequestSchema, create(GenerateRequestSchema, request));
+    await callOnce(url, 'Generate', body, headers);
   }
 
   /** Ends what the scenario has opened, the newest first. */

@@ -66,14 +66,17 @@ export function generatorFor(wire: Wire, calls: readonly CallName[]): Generator 
 export async function runLoad(generator: Generator, load: Load): Promise<LoadResult> {
   const before = await failures(load);
   const result = await RUNS[generator](load);
-  const failed = (await failures(load)) - before;
-  if (failed > 0) throw new Error(`${failed} calls of ${load.call} failed`);
+  const failed = [...(await failures(load))].flatMap(([code, count]) => {
+    const more = count - (before.get(code) ?? 0);
+    return more > 0 ? [`${more} of them ${code}`] : [];
+  });
+  if (failed.length > 0) throw new Error(`calls of ${load.call} failed: ${failed.join(', ')}`);
   if (result.calls === 0) throw new Error(`no call of ${load.call} was answered`);
   return result;
 }
 
 /** What the service itself counted, which no generator can miss. Calls cut off at a run's end are no failures. */
-async function failures({ url, headers = {} }: Load): Promise<number> {
+async function failures({ url, headers = {} }: Load): Promise<Map<string, number>> {
   const page = await within(
     10_000,
     'the metrics page',
@@ -82,10 +85,12 @@ async function failures({ url, headers = {} }: Load): Promise<number> {
   return failedCalls(page);
 }
 
-/** The calls that ended in an error, other than by their caller's going away, on a metrics page. */
-export function failedCalls(page: string): number {
-  let sum = 0;
-  for (const [, labels, count] of page.matchAll(/^sequence_rpc_duration_seconds_count\{([^}]*)\} (\S+)$/gm))
-    if (!/code="(OK|CANCELLED)"/.test(labels!)) sum += Number(count);
-  return sum;
+/** The calls on a metrics page that ended in an error, other than by their caller's going away, by its code. */
+export function failedCalls(page: string): Map<string, number> {
+  const failed = new Map<string, number>();
+  for (const [, labels, count] of page.matchAll(/^sequence_rpc_duration_seconds_count\{([^}]*)\} (\S+)$/gm)) {
+    const code = /code="([^"]*)"/.exec(labels!)![1]!;
+    if (code !== 'OK' && code !== 'CANCELLED') failed.set(code, (failed.get(code) ?? 0) + Number(count));
+  }
+  return failed;
 }

@@ -1,11 +1,16 @@
 import { request } from 'undici';
 
 /** One call of SequenceService with a body that is ready (Connect, binary). Returns the milliseconds until its answer was read. */
-export async function callOnce(url: string, method: string, body: Uint8Array): Promise<number> {
+export async function callOnce(
+  url: string,
+  method: string,
+  body: Uint8Array,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<number> {
   const started = performance.now();
   const answer = await request(`${url}/fountain.sequence.v1.SequenceService/${method}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/proto' },
+    headers: { 'content-type': 'application/proto', ...headers },
     body,
     headersTimeout: 60_000,
   });

@@ -43,9 +43,10 @@ describe('the metrics page', () => {
   test('calls that failed are counted, those that were cut off or went well are not', () => {
     const line = (code: string, count: number) =>
       `sequence_rpc_duration_seconds_count{method="a/B",code="${code}",protocol="connect"} ${count}\n`;
-    const page = `# HELP\n${line('OK', 90)}${line('CANCELLED', 7)}${line('INTERNAL', 2)}${line('ALREADY_EXISTS', 1)}`;
-    expect(failedCalls(page)).toBe(3);
-    expect(failedCalls('')).toBe(0);
+    const page = `# HELP\n${line('OK', 90)}${line('CANCELLED', 7)}${line('INTERNAL', 2)}${line('INTERNAL', 1).replace('connect', 'grpc')}${line('ALREADY_EXISTS', 1)}`;
+    const failed = { INTERNAL: 3, ALREADY_EXISTS: 1 };
+    expect(Object.fromEntries(failedCalls(page))).toEqual(failed);
+    expect(failedCalls('').size).toBe(0);
   });
 
   test('pauses of the garbage collector are those between two readings', () => {
