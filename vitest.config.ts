@@ -1,12 +1,40 @@
 import { defineConfig } from 'vitest/config';
 
+// Suites of what talks to the database run on both engines; the rest once. Below them, files that never open one.
+const ON_BOTH = ['test/{db,domain,sync}/**/*.test.ts'];
+const WITHOUT_A_DATABASE = [
+  'test/db/errors.test.ts',
+  'test/domain/{page-token,request-hash,write-queue}.test.ts',
+  'test/sync/{breaker,document,memory,targets,wakeable}.test.ts',
+];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',
     maxWorkers: 2,
     reporters: ['default'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'sqlite',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/postgres/**'],
+          provide: { engine: 'sqlite' },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'postgres',
+          include: [...ON_BOTH, 'test/postgres/**/*.test.ts'],
+          exclude: WITHOUT_A_DATABASE,
+          globalSetup: ['test/support/postgres/global.ts'],
+          provide: { engine: 'postgres' },
+        },
+      },
+    ],
   },
 });

@@ -2,6 +2,7 @@ import type { Config } from './config.ts';
 import { openDatabase } from './db/database.ts';
 import { DrainingError } from './domain/errors.ts';
 import { Reader } from './domain/reader.ts';
+import { Retention } from './domain/retention.ts';
 import { Writer } from './domain/writer.ts';
 import { createCors } from './http/cors.ts';
 import { DEFAULT_LISTENER_LIMITS } from './http/limits.ts';
@@ -11,6 +12,7 @@ import { createLogger, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createRpcHandler, SERVICES } from './rpc/handler.ts';
 import { HealthRegistry, ServingStatus } from './rpc/health/index.ts';
+import { RateLimiter } from './rpc/rate-limit.ts';
 import type { BreakerOptions } from './sync/breaker.ts';
 import type { DispatcherLimits } from './sync/dispatcher.ts';
 import { Sync } from './sync/sync.ts';
@@ -132,17 +134,14 @@ class Service implements App {
     const { logger } = this.log;
     for (const warning of this.#config.warnings) logger.warn(warning);
 
-    const database = await openDatabase({
-      file: databaseConfig.url.file,
-      readers: databaseConfig.readers,
-      migrate: databaseConfig.migrate,
-    });
+    const database = await openDatabase({ ...databaseConfig, name: this.#config.service.name });
     this.#closers.push(() => database.close());
     if (database.migrated.length > 0) logger.info({ migrations: database.migrated }, 'database migrated');
 
     let wakeSync = () => {};
     const writer = new Writer({
       connection: database.writer,
+      lanes: database.lanes,
       limits,
       metrics: this.metrics.writer,
       now: this.#now,
@@ -150,6 +149,17 @@ class Service implements App {
       onError: (error) => logger.error({ err: error }, 'a batch of writes failed'),
     });
     this.#closers.push(() => writer.close());
+    if (databaseConfig.changeRetentionMs !== undefined) {
+      const retention = new Retention({
+        writer,
+        keepMs: databaseConfig.changeRetentionMs,
+        now: this.#now,
+        onDeleted: (count) => logger.info({ count }, 'old change rows were deleted'),
+        onError: (error) => logger.error({ err: error }, 'old change rows were not deleted'),
+      });
+      this.#closers.push(() => retention.stop());
+      retention.start();
+    }
 
     const { sync: syncConfig, service } = this.#config;
     const sync = new Sync({
@@ -186,6 +196,7 @@ class Service implements App {
       logger,
       maxBodyBytes: server.maxBodyBytes,
       defaultDeadlineMs: server.defaultDeadlineMs,
+      rateLimiter: server.rateLimit && new RateLimiter(server.rateLimit),
     });
     const cors = createCors([...server.corsOrigins]);
     const routes = createPlainRoutes({
@@ -193,10 +204,12 @@ class Service implements App {
       ready: async () => {
         await database.reads.check();
         const { enabled, breakerState, oldestAgeSeconds } = await sync.status();
+        const fileFault = await database.files?.fault();
+        if (fileFault !== undefined) logger.error({ fault: fileFault }, 'the database file was taken away');
         return {
-          ready: this.#ready,
+          ready: this.#ready && fileFault === undefined,
           checks: {
-            database: { engine: database.engine.name, ok: true },
+            database: { engine: database.engine.name, ok: fileFault === undefined },
             // Shown, and never a reason to be taken out: a search outage does not hinder writes.
             sync: { enabled, breaker: breakerState, oldest_age_seconds: oldestAgeSeconds },
           },
@@ -204,7 +217,10 @@ class Service implements App {
       },
       metrics: async () => {
         await sync.measure();
-        const { registry } = this.metrics;
+        const { registry, files } = this.metrics;
+        files.ok.set((await database.files?.fault()) === undefined ? 1 : 0);
+        for (const [name, bytes] of Object.entries(database.files?.sizes ?? {}))
+          files.bytes.set({ file: name }, bytes);
         return { contentType: registry.contentType, body: await registry.metrics() };
       },
       onError: (error) => logger.error({ err: error }, 'a plain route failed'),
@@ -216,6 +232,7 @@ class Service implements App {
         ...DEFAULT_LISTENER_LIMITS,
         headersTimeoutMs: server.headersTimeoutMs,
         requestTimeoutMs: server.requestTimeoutMs,
+        answerTimeoutMs: server.requestTimeoutMs,
         idleTimeoutMs: server.idleTimeoutMs,
         maxHeaderBytes: server.maxHeaderBytes,
         maxConcurrentStreams: server.maxConcurrentStreams,

@@ -9,13 +9,17 @@ import { nearMiss } from './config/near-miss.ts';
 import type { Config } from './config/types.ts';
 import { VARIABLES, type Values, type Variable } from './config/variables.ts';
 
+export { describeDatabase } from './config/database-url.ts';
 export type {
   Config,
   DatabaseConfig,
   DatabaseUrl,
   LogConfig,
   LogLevel,
+  PostgresUrl,
+  Rate,
   ServerConfig,
+  SqliteUrl,
   SyncConfig,
   WriterConfig,
 } from './config/types.ts';
@@ -74,6 +78,12 @@ const CROSS_CHECKS: readonly CrossCheck[] = [
       values.TYPESENSE_CLIENT_URL === '' ||
       values.TYPESENSE_SERVICE_API_KEY !== '' ||
       (values.KEY_MANAGEMENT_URL !== '' && values.ADMIN_TOKEN !== ''),
+  },
+  {
+    needs: ['DATABASE_SSL_CA', 'DATABASE_URL'],
+    fault: 'DATABASE_SSL_CA needs a DATABASE_URL of PostgreSQL with an sslmode that encrypts',
+    holds: ({ DATABASE_SSL_CA, DATABASE_URL }) =>
+      DATABASE_SSL_CA === '' || (DATABASE_URL.engine === 'postgres' && DATABASE_URL.sslMode !== 'disable'),
   },
   {
     needs: ['WRITER_MAX_QUEUE_BYTES', 'MAX_BODY_BYTES'],
@@ -160,10 +170,21 @@ function grouped(values: Values): Omit<Config, 'warnings'> {
       maxHeaderBytes: values.MAX_HEADER_BYTES,
       maxConcurrentStreams: values.MAX_CONCURRENT_STREAMS,
       maxConnections: values.MAX_CONNECTIONS,
+      rateLimit: values.RATE_LIMIT,
       drainDelayMs: values.DRAIN_DELAY,
       stopTimeoutMs: values.STOP_TIMEOUT,
     },
-    database: { url: values.DATABASE_URL, readers: values.DATABASE_READERS, migrate: values.MIGRATE },
+    database: {
+      url: values.DATABASE_URL,
+      readers: values.DATABASE_READERS,
+      writers: values.DATABASE_WRITERS,
+      sslCa: values.DATABASE_SSL_CA,
+      lockTimeoutMs: values.DATABASE_LOCK_TIMEOUT,
+      statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT,
+      // Several replicas start at once, and one that is older may still run.
+      migrate: values.MIGRATE || (values.DATABASE_URL.engine === 'sqlite' ? 'auto' : 'check'),
+      changeRetentionMs: values.CHANGE_RETENTION,
+    },
     writer: {
       maxBatch: values.WRITER_MAX_BATCH,
       maxQueue: values.WRITER_MAX_QUEUE,

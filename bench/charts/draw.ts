@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newestResults } from '../results.ts';
 import { performancePage } from './page.ts';
-import { newestSoaks } from './soak.ts';
+import { newestSoaks } from './steady.ts';
 
 const DOCS = new URL('../../docs/', import.meta.url).pathname;
 

@@ -1,9 +1,9 @@
 import type { Results, Row } from '../results.ts';
-import type { SoakResult } from '../soak-result.ts';
+import type { SoakResult } from '../steady-result.ts';
 import { spread, wanted } from '../table.ts';
 import { CHOICES, rowsOf, whyNot } from './choices.ts';
 import { matrixCharts } from './matrix.ts';
-import { soakCharts, soakText } from './soak.ts';
+import { soakCharts, soakText } from './steady.ts';
 
 /** A page and the charts beside it, by file name. */
 export interface Page {

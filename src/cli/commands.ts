@@ -52,6 +52,38 @@ export const COMMANDS: readonly Command[] = [
     run: async () => (await import('./verify.ts')).verify(),
   },
   {
+    name: 'backup',
+    summary: 'copies the SQLite database of DATABASE_URL, also while a service runs',
+    details: [
+      'The copy is checked before it gets its name. docs/operations.md says what to run for PostgreSQL.',
+      'Exit code: 0 when the backup is whole and on the disk, 1 when there is none.',
+    ],
+    operands: [{ name: 'FILE' }],
+    options: { force: { type: 'boolean', summary: 'replace FILE where it is there' } },
+    run: async ({ force }, [file = '']) => (await import('./backup.ts')).backup(file, force === true),
+  },
+  {
+    name: 'restore',
+    summary: 'puts a backup in the place of the SQLite database of DATABASE_URL, while no service writes it',
+    details: [
+      'What was there is kept beside it. The search index follows the restored database from its next start on.',
+      'Exit code: 0 when the backup is in place, 1 when nothing has changed.',
+    ],
+    operands: [{ name: 'FILE' }],
+    options: {},
+    run: async (_options, [file = '']) => (await import('./restore.ts')).restore(file),
+  },
+  {
+    name: 'restored',
+    summary: 'notes that DATABASE_URL was restored by other means, before a service runs on it',
+    details: [
+      'The search index is then sent everything anew, and what the database does not know is deleted from it.',
+      'Exit code: 0 when it is noted, 1 when it is not.',
+    ],
+    options: {},
+    run: async () => (await import('./restore.ts')).restored(),
+  },
+  {
     name: 'healthcheck',
     summary: 'asks the running service of this configuration whether it is ready',
     details: ['Waits 2 s at most. Exit code: 0 when it is ready, 1 when it is not.'],

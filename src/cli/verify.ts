@@ -1,4 +1,4 @@
-import { loadConfig, readEnvironment } from '../config.ts';
+import { describeDatabase, loadConfig, readEnvironment } from '../config.ts';
 import { verifyDatabase } from '../db/database.ts';
 import { DatabaseStartError } from '../db/errors.ts';
 import { CommandError } from './command.ts';
@@ -13,11 +13,15 @@ const PROMISES = {
 
 /** Checks promises 1 and 2, and names each violation. Returns the exit code. */
 export async function verify(): Promise<number> {
-  const { file } = loadConfig(readEnvironment()).database.url;
-  const { sequences, elements, versions, violations } = await verifyDatabase(file).catch((error: unknown) => {
-    throw error instanceof DatabaseStartError ? new CommandError(error.message, CANNOT_BE_READ) : error;
-  });
-  print(`${file}: ${sequences} sequences, ${elements} elements, ${versions} versions`);
+  const { database } = loadConfig(readEnvironment());
+  const { sequences, elements, versions, violations } = await verifyDatabase(database).catch(
+    (error: unknown) => {
+      throw error instanceof DatabaseStartError ? new CommandError(error.message, CANNOT_BE_READ) : error;
+    },
+  );
+  print(
+    `${describeDatabase(database.url)}: ${sequences} sequences, ${elements} elements, ${versions} versions`,
+  );
   for (const [promise, text] of Object.entries(PROMISES)) {
     const broken = violations.filter((violation) => violation.promise === promise);
     print(`${text}: ${broken.length === 0 ? 'holds' : 'VIOLATED'}`);

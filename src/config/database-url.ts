@@ -1,33 +1,61 @@
-/** DATABASE_URL: from text to the engine and the file that it means. */
+/** DATABASE_URL: from text to the engine and the place that it means. */
 
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Fault, type Kind, type ReadContext } from './kinds.ts';
+import { formatPostgresUrl, POSTGRES_FORM, parsePostgresUrl } from './postgres-url.ts';
 import type { DatabaseUrl } from './types.ts';
 
 const FORMS = 'sqlite:///relative/path.db or sqlite:////absolute/path.db';
 
 /**
  * `sqlite:///./file.db` (relative to the working directory), `sqlite:////abs/file.db`, `sqlite:file.db`; a driver
- * after a plus sign (`sqlite+aiosqlite:`), as SQLAlchemy writes it, is accepted and ignored. Messages do not repeat
- * the text: a URL may carry a password.
+ * after a plus sign (`sqlite+aiosqlite:`), as SQLAlchemy writes it, is accepted and ignored. Or `postgres://…`, as
+ * libpq reads it. Messages do not repeat the text: a URL may carry a password.
  */
 export const databaseUrl: Kind<DatabaseUrl> = {
-  range: `a SQLite URL: ${FORMS}`,
+  range: `a URL: ${FORMS}; or ${POSTGRES_FORM}`,
   parse(text, context) {
     const [, scheme, rest] = /^([a-z][a-z0-9.-]*)(?:\+[a-z0-9_]+)?:(.*)$/is.exec(text) ?? [];
     if (scheme === undefined || rest === undefined) {
       throw new Fault(`must be ${databaseUrl.range}; it has no scheme`);
     }
-    if (/^postgres(ql)?$/i.test(scheme)) {
-      throw new Fault(`must be ${databaseUrl.range}; this release serves SQLite only, not PostgreSQL`);
-    }
+    if (/^postgres(ql)?$/i.test(scheme)) return parsePostgresUrl(`postgres:${rest}`, context);
     if (scheme.toLowerCase() !== 'sqlite') {
-      throw new Fault(`must be ${databaseUrl.range}; this release serves SQLite only, not ${scheme}`);
+      throw new Fault(`must be ${databaseUrl.range}; there is no engine for ${scheme}`);
     }
     return { engine: 'sqlite', file: sqliteFile(rest, context) };
   },
-  format: ({ file }) => `sqlite:///${file.replace(/[%?#@\s]|\p{Cc}/gu, percent)}`,
+  format: (url) =>
+    url.engine === 'postgres'
+      ? formatPostgresUrl(url)
+      : `sqlite:///${url.file.replace(/[%?#@\s]|\p{Cc}/gu, percent)}`,
+};
+
+/** A database's place as messages name it: without user and password. */
+export function describeDatabase(url: DatabaseUrl): string {
+  return url.engine === 'sqlite' ? url.file : `${url.database} on ${url.host}:${url.port}`;
+}
+
+/** The path of a file that is read at the start, or empty; relative to the working directory. */
+export const optionalFile: Kind<string> = {
+  range: 'the path of a file, or empty',
+  parse(text, { cwd }) {
+    if (text.includes('\0')) throw new Fault(`must be ${optionalFile.range}`);
+    return text === '' ? '' : resolve(cwd, text);
+  },
+  format: String,
+};
+
+/** What MIGRATE says; empty leaves it to the engine. */
+export const migrateMode: Kind<'' | 'auto' | 'check'> = {
+  range: 'auto or check; empty: auto for SQLite, check for PostgreSQL',
+  parse(text) {
+    const mode = text.toLowerCase();
+    if (mode !== '' && mode !== 'auto' && mode !== 'check') throw new Fault(`must be ${migrateMode.range}`);
+    return mode;
+  },
+  format: String,
 };
 
 function sqliteFile(rest: string, { cwd }: ReadContext): string {

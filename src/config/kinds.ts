@@ -1,5 +1,7 @@
 /** What a variable's text may be: how it is read, how a value is written back, and the words for its range. */
 
+import type { Rate } from './types.ts';
+
 /** Reasons why a text is not a value. Its message continues "NAME …". */
 export class Fault extends Error {
   override readonly name = 'Fault';
@@ -69,6 +71,24 @@ export function duration({ min, max }: Bounds): Kind<number> {
   };
 }
 
+/** As {@link duration}, or a word that stands for no bound at all. */
+export function durationOr(word: string, bounds: Bounds): Kind<number | undefined> {
+  const bounded = duration(bounds);
+  const range = `${word}, or ${bounded.range}`;
+  return {
+    range,
+    parse(text, context) {
+      if (text.toLowerCase() === word) return undefined;
+      try {
+        return bounded.parse(text, context);
+      } catch (error) {
+        throw error instanceof Fault ? new Fault(`must be ${range}`) : error;
+      }
+    },
+    format: (value) => (value === undefined ? word : bounded.format(value)),
+  };
+}
+
 /** Bytes, written as `4194304`, `64KiB`, `4MiB` or `1GiB`; bounds in bytes. */
 export function size({ min, max }: Bounds): Kind<number> {
   const show = (bytes: number) => withUnit(bytes, SIZE_UNITS).replace(/(?<=\d)B$/, '');
@@ -79,6 +99,24 @@ export function size({ min, max }: Bounds): Kind<number> {
     format: show,
   };
 }
+
+const RATE_UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** A number of calls a second, minute or hour, or empty for no limit. */
+export const rate: Kind<Rate | undefined> = {
+  range:
+    'a number of calls from 1 to 1000000000 a second, minute or hour, such as 100/s, 5000/m or 100000/h, or empty',
+  parse(text) {
+    if (text === '') return undefined;
+    const [, digits, unit] = /^(\d{1,10})\s*\/\s*([smh])$/i.exec(text) ?? [];
+    const calls = within(Number(digits), { min: 1, max: 1e9 }, rate.range);
+    return { calls, perMs: RATE_UNITS_MS[unit!.toLowerCase()]! };
+  },
+  format(value) {
+    const [unit] = Object.entries(RATE_UNITS_MS).find(([, ms]) => ms === value?.perMs) ?? [];
+    return value === undefined ? '' : `${value.calls}/${unit}`;
+  },
+};
 
 /** One of a few words, in any case of letters. */
 export function choice<const T extends string>(words: readonly T[]): Kind<T> {

@@ -2,11 +2,36 @@
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
-/** Where the data is; more engines may join the union. */
-export interface DatabaseUrl {
+/** Where the data is. */
+export type DatabaseUrl = SqliteUrl | PostgresUrl;
+
+export interface SqliteUrl {
   readonly engine: 'sqlite';
   /** Absolute. Its folder may not exist yet. */
   readonly file: string;
+}
+
+export interface PostgresUrl {
+  readonly engine: 'postgres';
+  /** A name, an address, or the folder of a socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  readonly sslMode: SslMode;
+  /** An absolute path, or empty. */
+  readonly sslRootCert: string;
+}
+
+/** As in libpq: `require` encrypts, `verify-ca` knows the signer, `verify-full` the host's name too. */
+export const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
+export type SslMode = (typeof SSL_MODES)[number];
+
+/** So many calls in so much time. */
+export interface Rate {
+  readonly calls: number;
+  readonly perMs: number;
 }
 
 export interface ServerConfig {
@@ -21,7 +46,7 @@ export interface ServerConfig {
   readonly maxBodyBytes: number;
   /** For a request's headers to arrive; never above `requestTimeoutMs`. */
   readonly headersTimeoutMs: number;
-  /** For a whole request, body included, to arrive. */
+  /** For a whole request, body included, to arrive, and for an answer that is made to be taken. */
   readonly requestTimeoutMs: number;
   /** After which a connection that carries nothing is closed. */
   readonly idleTimeoutMs: number;
@@ -29,6 +54,8 @@ export interface ServerConfig {
   /** Per HTTP/2 connection. */
   readonly maxConcurrentStreams: number;
   readonly maxConnections: number;
+  /** Of one caller; undefined: none. */
+  readonly rateLimit: Rate | undefined;
   /** Between "not ready" and the end of accepting, so that balancers notice. */
   readonly drainDelayMs: number;
   /** Hard deadline of the whole stop, `drainDelayMs` included; at most 9 s, so that the process is gone within 10. */
@@ -39,8 +66,17 @@ export interface DatabaseConfig {
   readonly url: DatabaseUrl;
   /** Connections that serve reads. */
   readonly readers: number;
+  /** Connections that write, on PostgreSQL; on SQLite there is one. */
+  readonly writers: number;
+  /** A file of certificates for TLS, or empty. */
+  readonly sslCa: string;
+  /** How long PostgreSQL waits for a lock, and runs a statement. */
+  readonly lockTimeoutMs: number;
+  readonly statementTimeoutMs: number;
   /** `auto` brings the schema up to date at start; `check` refuses to start on an old one. */
   readonly migrate: 'auto' | 'check';
+  /** How long change rows are kept; undefined: for ever. */
+  readonly changeRetentionMs: number | undefined;
 }
 
 export interface WriterConfig {

@@ -1,7 +1,7 @@
 /** Every variable that the service reads, once: parsing, checks, masking, `cli config` and `.env.example` follow it. */
 
-import { databaseUrl } from './database-url.ts';
-import { choice, duration, integer, type Kind, label, secret, size } from './kinds.ts';
+import { databaseUrl, migrateMode, optionalFile } from './database-url.ts';
+import { choice, duration, durationOr, integer, type Kind, label, rate, secret, size } from './kinds.ts';
 import { hostName, httpUrl, origins } from './network.ts';
 import type { Config } from './types.ts';
 
@@ -79,7 +79,7 @@ export const VARIABLES = [
   variable({
     name: 'REQUEST_TIMEOUT',
     group: 'server',
-    help: 'The time that a client has to send a whole request, body included.',
+    help: 'The time that a client has to send a whole request, body included, and to take the whole answer.',
     default: '30s',
     kind: duration({ min: 100, max: 10 * MINUTE }),
     from: (config) => config.server.requestTimeoutMs,
@@ -117,6 +117,14 @@ export const VARIABLES = [
     from: (config) => config.server.maxConnections,
   }),
   variable({
+    name: 'RATE_LIMIT',
+    group: 'server',
+    help: 'The calls that one caller may make; further ones are refused until the time is over. Callers without a name are told apart by their addresses.',
+    default: '',
+    kind: rate,
+    from: (config) => config.server.rateLimit,
+  }),
+  variable({
     name: 'DRAIN_DELAY',
     group: 'server',
     help: 'At a stop, the time between "not ready" and the end of accepting, so that load balancers notice. Below STOP_TIMEOUT, of which it is a part.',
@@ -135,7 +143,7 @@ export const VARIABLES = [
   variable({
     name: 'DATABASE_URL',
     group: 'database',
-    help: 'The database file. Three slashes are followed by a path relative to the working directory, four make it absolute. A missing folder is created.',
+    help: 'The database. For SQLite a file: three slashes are followed by a path relative to the working directory, four make it absolute; a missing folder is created. For PostgreSQL 14 or newer user, host and database; sslmode is disable where it is not given.',
     default: 'sqlite:///./data/sequence.db',
     kind: databaseUrl,
     sensitive: 'credentials',
@@ -144,18 +152,58 @@ export const VARIABLES = [
   variable({
     name: 'DATABASE_READERS',
     group: 'database',
-    help: 'The connections that serve reads, beside the one that writes.',
+    help: 'The connections that serve reads, beside those that write.',
     default: '2',
     kind: integer({ min: 1, max: 16 }),
     from: (config) => config.database.readers,
   }),
   variable({
+    name: 'DATABASE_WRITERS',
+    group: 'database',
+    help: 'The connections that write, on PostgreSQL. SQLite has one writer.',
+    default: '2',
+    kind: integer({ min: 1, max: 16 }),
+    from: (config) => config.database.writers,
+  }),
+  variable({
+    name: 'DATABASE_SSL_CA',
+    group: 'database',
+    help: 'The certificates (PEM) that sign the one of PostgreSQL, where the system does not know them. sslrootcert in DATABASE_URL says the same.',
+    default: '',
+    kind: optionalFile,
+    from: (config) => config.database.sslCa,
+  }),
+  variable({
+    name: 'DATABASE_LOCK_TIMEOUT',
+    group: 'database',
+    help: 'How long PostgreSQL lets a statement wait for a lock that another transaction holds.',
+    default: '5s',
+    kind: duration({ min: 10, max: 10 * MINUTE }),
+    from: (config) => config.database.lockTimeoutMs,
+  }),
+  variable({
+    name: 'DATABASE_STATEMENT_TIMEOUT',
+    group: 'database',
+    help: 'How long PostgreSQL lets a statement run.',
+    default: '30s',
+    kind: duration({ min: 100, max: HOUR }),
+    from: (config) => config.database.statementTimeoutMs,
+  }),
+  variable({
     name: 'MIGRATE',
     group: 'database',
     help: 'What to do at start with a schema of an earlier release: auto brings it up to date, check refuses to start. An empty database is always set up.',
-    default: 'auto',
-    kind: choice(['auto', 'check']),
+    default: '',
+    kind: migrateMode,
     from: (config) => config.database.migrate,
+  }),
+  variable({
+    name: 'CHANGE_RETENTION',
+    group: 'database',
+    help: 'How long the record of each write is kept. Within it, a write repeated with the same request_id is recognised.',
+    default: 'forever',
+    kind: durationOr('forever', { min: 24 * HOUR, max: 87_600 * HOUR }),
+    from: (config) => config.database.changeRetentionMs,
   }),
   variable({
     name: 'WRITER_MAX_BATCH',

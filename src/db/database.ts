@@ -1,38 +1,13 @@
-import { mkdir, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
 import type { DataSource } from 'typeorm';
-import { type Engine, SQLITE } from './engine.ts';
+import { type DatabaseUrl, describeDatabase } from '../config.ts';
 import { DatabaseStartError, driverCode } from './errors.ts';
-import { type MigrateMode, migrate, pendingMigrations } from './migrate.ts';
-import { Reads } from './queries/reads.ts';
-import { SyncReads } from './queries/sync.ts';
-import { openReaderSource, openWriterSource, sqliteConnection } from './sqlite.ts';
-import { SqliteWriter } from './sqlite-writer.ts';
-import type { WriteConnection } from './transaction.ts';
+import { pendingMigrations } from './migrate.ts';
+import type { Database, DatabaseOptions, OpenParts } from './open.ts';
+import { openPostgres, withSource } from './postgres-database.ts';
+import { openSqlite, readSqlite } from './sqlite-database.ts';
 import { type Verification, verify } from './verify.ts';
-import { takeWriteLock } from './write-lock.ts';
 
-/** An open database. */
-export interface Database {
-  readonly engine: Engine;
-  readonly writer: WriteConnection;
-  readonly reads: Reads;
-  /** On a connection of its own, so that counting does not slow callers' reads. */
-  readonly syncReads: SyncReads;
-  /** The migrations that were applied when it was opened. */
-  readonly migrated: readonly string[];
-  /** Waits for what runs and closes every connection. Idempotent. */
-  close(): Promise<void>;
-}
-
-/** How to open a database. */
-export interface DatabaseOptions {
-  /** The SQLite file. It and its folder are created where missing. */
-  file: string;
-  /** How many connections read. */
-  readers: number;
-  migrate: MigrateMode;
-}
+export type { Database, DatabaseOptions } from './open.ts';
 
 /**
  * Opens a database for writing and reading.
@@ -49,99 +24,72 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     return closed;
   };
   try {
-    await makeFolder(dirname(options.file));
-    const file = await realFile(options.file);
-    const lock = await takeWriteLock(file);
-    closers.push(() => lock.release());
-    const source = await openWriterSource(file);
-    closers.push(() => source.destroy());
-    const migrated = await migrate(source, options.migrate);
-    const writer = new SqliteWriter(sqliteConnection(source));
-    closers.push(() => writer.close());
-    const readers = [];
-    for (let i = 0; i < options.readers + 1; i++) {
-      const reader = await openReaderSource(file);
-      closers.push(() => reader.destroy());
-      readers.push(reader);
-    }
-    const [syncReader, ...others] = readers;
-    return {
-      engine: SQLITE,
-      writer,
-      reads: new Reads(others),
-      syncReads: new SyncReads(syncReader!),
-      migrated,
-      close,
-    };
+    return { ...(await openParts(options, closers)), close };
   } catch (error) {
     await close();
-    throw startError(options.file, error);
+    throw startError(options.url, error);
   }
 }
 
-/** The file behind links: whoever opens the same database takes the same lock, by whatever name. */
-async function realFile(file: string): Promise<string> {
-  try {
-    return await realpath(file);
-  } catch (error) {
-    if (driverCode(error) !== 'ENOENT') throw error;
-    return join(await realpath(dirname(file)), basename(file));
+function openParts(options: DatabaseOptions, closers: (() => Promise<void>)[]): Promise<OpenParts> {
+  const { url } = options;
+  switch (url.engine) {
+    case 'sqlite':
+      return openSqlite(url.file, options, closers);
+    case 'postgres':
+      return openPostgres({ url, sslCa: options.sslCa ?? '' }, options, closers);
   }
 }
 
-// Not `recursive: true`, which never ends where a parent is there and yet cannot have children (/proc, a link to nowhere).
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    if ((await stat(folder)).isDirectory()) return;
-  } catch (error) {
-    if (driverCode(error) !== 'ENOENT') throw error;
-    if (folder !== dirname(folder)) await makeFolder(dirname(folder));
-  }
-  await mkdir(folder).catch(async (error) => {
-    // Another process may have made it meanwhile.
-    if (driverCode(error) !== 'EEXIST' || !(await stat(folder)).isDirectory()) throw error;
-  });
-}
+/** Where a database is to be read. */
+export type DatabasePlace = Pick<DatabaseOptions, 'url' | 'sslCa'>;
 
 /**
- * Checks promises 1 and 2 on a SQLite file, also while a service writes it.
+ * Checks promises 1 and 2 on a database, also while a service writes it.
  *
  * @throws DatabaseStartError where it does not exist, cannot be read, or its schema is not this release's
  */
-export async function verifyDatabase(file: string): Promise<Verification> {
-  return await withReader(file, async (source) => {
+export async function verifyDatabase(place: DatabasePlace): Promise<Verification> {
+  return await read(place, async (source) => {
     const pending = await pendingMigrations(source);
     if (pending.length > 0)
-      throw new DatabaseStartError(`${file} lacks the migration(s) ${pending.join(', ')}`);
+      throw new DatabaseStartError(
+        `${describeDatabase(place.url)} lacks the migration(s) ${pending.join(', ')}`,
+      );
     return await verify(source);
   });
 }
 
 /**
- * The migrations that a SQLite file lacks.
+ * The migrations that a database lacks.
  *
  * @throws DatabaseStartError where it does not exist or cannot be read
  */
-export async function checkMigrations(file: string): Promise<string[]> {
-  return await withReader(file, pendingMigrations);
+export async function checkMigrations(place: DatabasePlace): Promise<string[]> {
+  return await read(place, pendingMigrations);
 }
 
-async function withReader<T>(file: string, read: (source: DataSource) => Promise<T>): Promise<T> {
-  let source: DataSource | undefined;
+async function read<T>(
+  { url, sslCa = '' }: DatabasePlace,
+  use: (source: DataSource) => Promise<T>,
+): Promise<T> {
   try {
-    source = await openReaderSource(file);
-    return await read(source);
+    switch (url.engine) {
+      case 'sqlite':
+        return await readSqlite(url.file, use);
+      case 'postgres':
+        return await withSource({ url, sslCa }, 'sequence-service read', use);
+    }
   } catch (error) {
-    if (driverCode(error) === 'ENOENT') throw new DatabaseStartError(`there is no database ${file}`);
-    throw startError(file, error);
-  } finally {
-    await source?.destroy();
+    throw startError(url, error);
   }
 }
 
-/** Says in words which file could not be opened, and why, where the system or the driver tells; else the error itself. */
-function startError(file: string, error: unknown): unknown {
+/** Says in words which database could not be opened, and why, where the system or the driver tells; else the error itself. */
+function startError(url: DatabaseUrl, error: unknown): unknown {
   if (error instanceof DatabaseStartError || !(error instanceof Error) || driverCode(error) === '')
     return error;
-  return new DatabaseStartError(`the database ${file} cannot be opened: ${error.message}`, { cause: error });
+  return new DatabaseStartError(`the database ${describeDatabase(url)} cannot be opened: ${error.message}`, {
+    cause: error,
+  });
 }

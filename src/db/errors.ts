@@ -1,11 +1,15 @@
+import type { Engine } from './engine.ts';
+
 /**
  * What a failure of the database means for the write that met it:
+ * - `conflict`: another transaction was in the way (deadlock, serialization); nothing was written, and the same may
+ *   pass when it is run again;
  * - `unavailable`: the environment failed (no disk space, read-only, I/O); nothing was written, every write fails alike;
  * - `data`: the statement itself was refused (constraint, type); another write may pass;
  * - `timeout`: the transaction's time was over; nothing was written;
  * - `outcome_unknown`: the commit failed in a way that leaves open whether it happened.
  */
-export type DatabaseErrorKind = 'unavailable' | 'data' | 'timeout' | 'outcome_unknown';
+export type DatabaseErrorKind = 'conflict' | 'unavailable' | 'data' | 'timeout' | 'outcome_unknown';
 
 /** A failure of the database. Its message and cause are for the log, never for a caller. */
 export class DatabaseError extends Error {
@@ -49,6 +53,50 @@ export function sqliteError(error: unknown, committing = false): DatabaseError {
   if (committing && !SQLITE_NOT_COMMITTED_CODES.has(code) && !SQLITE_DATA_CODES.has(code))
     return new DatabaseError('outcome_unknown', message, error);
   return new DatabaseError(SQLITE_DATA_CODES.has(code) ? 'data' : 'unavailable', message, error);
+}
+
+// https://www.postgresql.org/docs/current/errcodes-appendix.html, by code and then by class.
+const POSTGRES_KINDS: Readonly<Record<string, DatabaseErrorKind>> = {
+  '40001': 'conflict',
+  '40P01': 'conflict',
+  // A plan or a prepared statement that a migration has overtaken.
+  '0A000': 'conflict',
+  '26000': 'conflict',
+  '55P03': 'timeout',
+  '57014': 'timeout',
+  '25P03': 'timeout',
+  '25P04': 'timeout',
+  '21': 'data',
+  '22': 'data',
+  '23': 'data',
+  '54': 'data',
+  P0: 'data',
+};
+// Two replicas make the row of the same sequence: who comes second finds it there when it runs again.
+const POSTGRES_CREATION_RACE = 'sequence_key';
+
+/** Tells what an error of PostgreSQL's driver means; an error without a code is the connection's. */
+export function postgresError(error: unknown): DatabaseError {
+  if (error instanceof DatabaseError) return error;
+  const code = driverCode(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const raced = code === '23505' && constraintOf(error) === POSTGRES_CREATION_RACE;
+  const kind = raced ? 'conflict' : (POSTGRES_KINDS[code] ?? POSTGRES_KINDS[code.slice(0, 2)]);
+  return new DatabaseError(kind ?? 'unavailable', message, error);
+}
+
+const MEANING: Readonly<Record<Engine['name'], (error: unknown) => DatabaseError>> = {
+  sqlite: (error) => sqliteError(error),
+  postgres: postgresError,
+};
+
+/** Tells what an error of an engine's driver means. */
+export function databaseError(engine: Engine, error: unknown): DatabaseError {
+  return MEANING[engine.name](error);
+}
+
+function constraintOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'constraint' in error ? error.constraint : undefined;
 }
 
 /** The driver's code of an error (`SQLITE_FULL`), or an empty string. */

@@ -34,6 +34,29 @@ export async function migrate(source: DataSource, mode: MigrateMode): Promise<st
   return pending;
 }
 
+// Any number that no other program takes in the same database.
+const LOCK = 7_308_604_897;
+
+/**
+ * As {@link migrate}, where several processes may do it at the same time: the whole run is under a lock of the
+ * database, and who comes second finds nothing left to do.
+ */
+export async function migrateUnderLock(source: DataSource, mode: MigrateMode): Promise<string[]> {
+  const runner = source.createQueryRunner();
+  try {
+    await runner.connect();
+    // Held by this connection until it is closed.
+    await runner.query('SELECT pg_advisory_lock($1)', [LOCK]);
+    try {
+      return await migrate(source, mode);
+    } finally {
+      await runner.query('SELECT pg_advisory_unlock($1)', [LOCK]);
+    }
+  } finally {
+    await runner.release();
+  }
+}
+
 async function refuseNewerSchema(source: DataSource): Promise<void> {
   if (!(await hasTable(source, 'migration_release'))) return;
   for (const { name, minRelease } of await source.getRepository(MigrationReleaseEntity).find())

@@ -2,8 +2,10 @@ import { access } from 'node:fs/promises';
 import type { Database as Connection } from 'sqlite3';
 import sqlite3 from 'sqlite3';
 import { DataSource } from 'typeorm';
-import { ENTITIES } from './entities/index.ts';
+import { SQLITE } from './engine.ts';
+import { entitiesOf } from './entities/index.ts';
 import { MIGRATIONS } from './migrations/index.ts';
+import { NO_LOG } from './no-log.ts';
 
 const BUSY_TIMEOUT_MS = 5_000;
 // Sorting and statement journals of a large renumbering: bounded by MAX_RENUMBER, and a container with a read-only
@@ -22,8 +24,9 @@ export async function openWriterSource(file: string): Promise<DataSource> {
     type: 'sqlite',
     driver: SQLITE_DRIVER,
     database: file,
-    entities: ENTITIES,
+    entities: entitiesOf(SQLITE),
     migrations: MIGRATIONS,
+    logger: NO_LOG,
     migrationsTableName: 'migration',
     // Foreign keys are switched off around migrations, which SQLite ignores inside of a transaction.
     migrationsTransactionMode: 'each',
@@ -52,8 +55,9 @@ export async function openReaderSource(file: string): Promise<DataSource> {
     type: 'sqlite',
     driver: SQLITE_DRIVER,
     database: file,
-    entities: ENTITIES,
+    entities: entitiesOf(SQLITE),
     migrations: MIGRATIONS,
+    logger: NO_LOG,
     flags: sqlite3.OPEN_READONLY,
   });
   await source.initialize();
@@ -63,6 +67,20 @@ export async function openReaderSource(file: string): Promise<DataSource> {
     'cache_size = -16384',
     TEMPORARY_IN_MEMORY,
   ]);
+  return source;
+}
+
+/** Opens a connection that changes nothing, and may write other files (VACUUM INTO). The file must exist. */
+export async function openCopySource(file: string): Promise<DataSource> {
+  await access(file);
+  const source = new DataSource({
+    type: 'sqlite',
+    driver: SQLITE_DRIVER,
+    database: file,
+    flags: sqlite3.OPEN_READONLY,
+  });
+  await source.initialize();
+  await pragmas(source, [`busy_timeout = ${BUSY_TIMEOUT_MS}`, TEMPORARY_IN_MEMORY]);
   return source;
 }
 

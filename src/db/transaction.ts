@@ -1,16 +1,19 @@
+import type { Engine, Statement } from './engine.ts';
+
 /** A value that a statement can be given. Numbers above 2^31 travel inside of JSON (sqlite3 binds them as REAL). */
 export type SqlValue = string | number | null;
 
 /**
  * A handle on an open write transaction. It dies with it. Statements run one after another in the order in
- * which they were given; after one has failed none runs any more, since SQLite may have rolled the
- * transaction back by itself and would commit what follows on its own.
+ * which they were given, each sees what those before it have left; after one has failed none runs any more, since
+ * SQLite may have rolled the transaction back by itself and would commit what follows on its own.
  */
 export interface WriteTransaction {
+  readonly engine: Engine;
   /** Runs a statement and returns its rows. Throws a DatabaseError. */
-  query<Row>(sql: string, parameters?: readonly SqlValue[]): Promise<Row[]>;
+  query<Row>(sql: Statement | string, parameters?: readonly SqlValue[]): Promise<Row[]>;
   /** Queues a statement without waiting for it. Its failure fails every later statement and the commit. */
-  execute(sql: string, parameters?: readonly SqlValue[]): void;
+  execute(sql: Statement | string, parameters?: readonly SqlValue[]): void;
 }
 
 /** Runs a body in one transaction: commits when it resolves, rolls back when it throws. */

@@ -47,7 +47,7 @@ const CHECKS: readonly { promise: Violation['promise']; sql: string }[] = [
         || coalesce(min(v.version_number), 0) || '..' || coalesce(max(v.version_number), 0) AS message
       FROM element e JOIN sequence s ON s.id = e.sequence_id
         LEFT JOIN version v ON v.sequence_id = e.sequence_id AND v.element_id = e.element_id
-      GROUP BY e.sequence_id, e.element_id
+      GROUP BY s.id, e.sequence_id, e.element_id, e.version_number
       HAVING count(v.version_number) <> e.version_number - 1
         OR (e.version_number > 1 AND (min(v.version_number) <> 1 OR max(v.version_number) <> e.version_number - 1))
       ORDER BY e.sequence_id, e.element_id LIMIT ${LIMIT}`,
@@ -73,7 +73,8 @@ export interface Verification {
 
 /** Checks promises 1 (dense) and 2 (versioned) on a whole database, on one connection that only reads. */
 export async function verify(source: DataSource): Promise<Verification> {
-  return await source.transaction(async (manager) => {
+  // One snapshot for all its queries.
+  return await source.transaction('SERIALIZABLE', async (manager) => {
     const [counts] = await manager.query<{ sequences: number; elements: number; versions: number }[]>(
       `SELECT (SELECT count(*) FROM sequence) AS sequences, (SELECT count(*) FROM element) AS elements,
         (SELECT count(*) FROM element) + (SELECT count(*) FROM version) AS versions`,

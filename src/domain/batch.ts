@@ -22,6 +22,9 @@ export type Outcome =
   | { readonly answer: Answer; readonly error?: never }
   | { readonly error: DomainError; readonly answer?: never };
 
+/** The outcome of a member that has not run: another transaction holds its sequence. */
+export type Postponed = undefined;
+
 /**
  * Runs writes in one transaction. The result is that of running them one after another in the order given;
  * a member that breaks a rule fails alone and writes nothing.
@@ -30,6 +33,8 @@ export type Outcome =
  * at the end that stand next to each other there are judged in memory and written as one set, those of all
  * sequences together; every other write is a run of its own.
  *
+ * Of several sequences, those that other transactions hold are left out; of one, its lock is waited for.
+ *
  * @returns the outcome of each member, in their order; true only once the transaction has committed
  * @throws DatabaseError, after which nothing of the batch may be committed
  */
@@ -37,7 +42,7 @@ export async function runBatch(
   tx: WriteTransaction,
   members: readonly BatchMember[],
   options: BatchOptions,
-): Promise<Outcome[]> {
+): Promise<(Outcome | Postponed)[]> {
   return await new Batch(tx, members, options).run();
 }
 
@@ -46,6 +51,8 @@ interface Queue {
   readonly sequence: LockedSequence;
   readonly members: number[];
   next: number;
+  /** Whether another transaction holds the sequence, so that its members do not run. */
+  postponed: boolean;
 }
 
 /** A change row to write; its sequence may get an id only later in the batch. */
@@ -61,7 +68,7 @@ class Batch implements BatchContext {
   readonly #queueOf: Queue[] = [];
   readonly #remembered = new Map<string, RememberedRequest>();
   readonly #changes: Change[] = [];
-  readonly #outcomes: Outcome[] = [];
+  readonly #outcomes: (Outcome | Postponed)[];
 
   constructor(tx: WriteTransaction, members: readonly BatchMember[], options: BatchOptions) {
     this.tx = tx;
@@ -69,11 +76,17 @@ class Batch implements BatchContext {
     this.token = options.token;
     this.maxRenumber = options.maxRenumber;
     this.#members = members;
+    this.#outcomes = members.map(() => undefined);
     members.forEach(({ write }, index) => {
       const name = sequenceKeyString(write.sequence);
       let queue = this.#queues.get(name);
       if (queue === undefined) {
-        queue = { sequence: new LockedSequence(write.sequence, options.now), members: [], next: 0 };
+        queue = {
+          sequence: new LockedSequence(write.sequence, options.now),
+          members: [],
+          next: 0,
+          postponed: false,
+        };
         this.#queues.set(name, queue);
       }
       queue.members.push(index);
@@ -81,10 +94,10 @@ class Batch implements BatchContext {
     });
   }
 
-  async run(): Promise<Outcome[]> {
-    // The lock comes first; what the first members will ask goes along with it.
+  async run(): Promise<(Outcome | Postponed)[]> {
+    // The lock comes first; what the first members will ask goes along behind it, in statements of their own.
     let wave = this.#takeAppends();
-    const [rows, , first] = await Promise.all([
+    const [locks, , first] = await Promise.all([
       lockSequences(
         this.tx,
         [...this.#queues.values()].map(({ sequence: { key } }) => [key.scope, key.elementType]),
@@ -92,7 +105,11 @@ class Batch implements BatchContext {
       this.#recallRequests(),
       this.#findExisting(wave),
     ]);
-    for (const row of rows) this.#queues.get(sequenceKeyString(row))!.sequence.load(row);
+    for (const { row, ...key } of locks) {
+      const queue = this.#queues.get(sequenceKeyString(key))!;
+      if (row === null) postpone(queue);
+      else queue.sequence.load(row);
+    }
 
     let existing = first;
     do {
@@ -139,8 +156,8 @@ class Batch implements BatchContext {
     const appends: Append[] = [];
     const generated = new Map<LockedSequence, Map<number, number>>();
     for (const index of wave) {
-      const { sequence } = this.#queueOf[index]!;
-      if (!this.#admit(index, sequence)) continue;
+      const { sequence, postponed } = this.#queueOf[index]!;
+      if (postponed || !this.#admit(index, sequence)) continue;
       const write = this.#members[index]!.write as Generate;
       const numbers = generated.get(sequence) ?? new Map<number, number>();
       generated.set(sequence, numbers);
@@ -248,6 +265,11 @@ class Batch implements BatchContext {
       this.token,
     );
   }
+}
+
+function postpone(queue: Queue): void {
+  queue.postponed = true;
+  queue.next = queue.members.length;
 }
 
 /** What a request id belongs to: a sequence and a caller. */

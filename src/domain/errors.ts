@@ -28,6 +28,7 @@ export type Reason =
   | 'DOCUMENT_PARKED'
   | 'SYNC_DISABLED'
   | 'OVERLOADED'
+  | 'RATE_LIMITED'
   | 'DATABASE_UNAVAILABLE'
   | 'DRAINING'
   | 'OUTCOME_UNKNOWN'
@@ -202,6 +203,19 @@ export class OverloadedError extends DomainError {
 
   constructor(what: string, retryAfterMs: number) {
     super(`${what}; try again in ${retryAfterMs} ms`, { retry_after_ms: String(retryAfterMs) });
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** The caller has made more calls than it may. Nothing was written; try again when the time is over. */
+export class RateLimitedError extends DomainError {
+  readonly reason = 'RATE_LIMITED';
+  readonly retryAfterMs: number;
+
+  constructor(limit: string, retryAfterMs: number) {
+    super(`the caller may make ${limit} (RATE_LIMIT); try again in ${retryAfterMs} ms`, {
+      retry_after_ms: String(retryAfterMs),
+    });
     this.retryAfterMs = retryAfterMs;
   }
 }

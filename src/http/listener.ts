@@ -133,6 +133,7 @@ class OnePort implements Listener {
     const sweeping = setInterval(() => {
       const nowMs = performance.now();
       sniffer.sweep(nowMs);
+      h1.sweep(nowMs);
       h2.sweep(nowMs);
       this.#sweepLingering(nowMs);
     }, limits.sweepIntervalMs).unref();

@@ -21,6 +21,8 @@ export const REFUSED_REASONS = [
   'too_many_headers',
   'header_timeout',
   'request_timeout',
+  /** An answer that its peer did not take within answerTimeoutMs. */
+  'answer_timeout',
   /** Host or :authority missing, or nothing that a URL can be made of. */
   'bad_authority',
   /** A request target that makes no URL. */

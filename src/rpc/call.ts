@@ -12,5 +12,8 @@ export interface Call {
   reached: boolean;
 }
 
+/** The address that a request came from; empty where nobody asks for it. */
+export const PEER = createContextKey('', { description: 'address of the peer' });
+
 /** The call of a request, set by the request gate. */
 export const CALL = createContextKey<Call | undefined>(undefined, { description: 'call' });

@@ -5,22 +5,27 @@ import type { Logger } from '../log.ts';
 import type { RpcMetrics } from '../metrics.ts';
 import { CALL, type Call } from './call.ts';
 import { translate } from './errors.ts';
+import { limitRate, type RateLimiter } from './rate-limit.ts';
 import { compileValidator, type Validator } from './validate.ts';
 
 /** What the interceptors report to. */
 export interface InterceptorOptions {
   readonly metrics: RpcMetrics;
   readonly logger: Logger;
+  /** Where there is a limit to the calls of one caller. */
+  readonly rateLimiter?: RateLimiter | undefined;
 }
 
 /**
  * Every interceptor, outermost first:
  * 1. `observe` sees the final outcome of the call, so it is outside of everything;
  * 2. `refuseLate` spends nothing on a call whose time is over already;
- * 3. `validate` is innermost: handlers see valid messages only.
+ * 3. `limitRate` counts every call of a caller that is in time, also those with faulty messages;
+ * 4. `validate` is innermost: handlers see valid messages only.
  */
 export function createInterceptors(options: InterceptorOptions): Interceptor[] {
-  return [observe(options), refuseLate, validate()];
+  const { rateLimiter } = options;
+  return [observe(options), refuseLate, ...(rateLimiter ? [limitRate(rateLimiter)] : []), validate()];
 }
 
 /** Translates errors, measures the call and writes its log line; a stream's when it ends. */

@@ -6,6 +6,7 @@ import {
   retarget,
   type SyncReads,
   saveTarget,
+  UNKNOWN_TARGET,
   unpark,
 } from '../db/queries/sync.ts';
 import {
@@ -202,7 +203,7 @@ export class Sync implements SyncControl {
   async #accept(): Promise<boolean> {
     const { reads, target, logger } = this.#options;
     const row = await reads.target();
-    if (row !== undefined && row.identity !== target!.identity) {
+    if (row !== undefined && row.identity !== UNKNOWN_TARGET && row.identity !== target!.identity) {
       const notice = `the documents were last sent to ${row.identity}; run "cli resync" to send them to ${target!.identity}`;
       if (this.#notice !== notice) logger.warn(notice);
       this.#notice = notice;

@@ -5,6 +5,7 @@ import { createSequenceClient } from '../../client/src/index.ts';
 import { verifyDatabase } from '../../src/db/database.ts';
 import { startApp } from '../support/app.ts';
 import { cli, startSource } from '../support/command.ts';
+import { placeOf } from '../support/place.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { longPlay } from './import-plays.ts';
 import { startProxy } from './import-proxy.ts';
@@ -99,7 +100,7 @@ describe('import and export', () => {
     expect(await contentsOf(client, 'cut')).toEqual(await contentsOf(client, 'whole'));
     expect(await importText(client, 'cut', text)).toMatchObject({ calls: 0 });
     await app.stop();
-    expect((await verifyDatabase(database)).violations).toEqual([]);
+    expect((await verifyDatabase(placeOf(database))).violations).toEqual([]);
   });
 
   test.each([2, 9, 14, 20])('an edit that was killed at write %d ends as the file says', async (at) => {

@@ -1,7 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { formatPostgresUrl } from '../../src/config/postgres-url.ts';
+import { SSL_MODES } from '../../src/config/types.ts';
 import { describeConfig, loadConfig } from '../../src/config.ts';
 
 let cwd: string;
@@ -12,7 +15,11 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(cwd, { recursive: true }));
 
-const fileOf = (text: string) => loadConfig({ DATABASE_URL: text }, { cwd }).database.url.file;
+const urlOf = (text: string) => loadConfig({ DATABASE_URL: text }, { cwd }).database.url;
+const fileOf = (text: string) => {
+  const url = urlOf(text);
+  return url.engine === 'sqlite' ? url.file : url;
+};
 
 test.each([
   ['sqlite:///./database.db', 'database.db'],
@@ -53,9 +60,18 @@ test.each([
   ['sqlite:///%zz.db', 'percent-encoding'],
   ['sqlite:///a%00b.db', 'NUL'],
   ['./database.db', 'has no scheme'],
-  ['mysql://h/d', 'this release serves SQLite only, not mysql'],
-  ['postgres://u:geheim@h/d', 'this release serves SQLite only, not PostgreSQL'],
-  ['postgresql+asyncpg://u:geheim@h/d', 'this release serves SQLite only, not PostgreSQL'],
+  ['mysql://h/d', 'there is no engine for mysql'],
+  ['postgres://u:geheim@/d', 'must'],
+  ['postgres://h/d', 'must name a user'],
+  ['postgres://u:geheim@h', 'must name a database'],
+  ['postgres://u:geheim@h/', 'must name a database'],
+  ['postgres://u:geheim@h/a/b', 'must name a database'],
+  ['postgres://u:geheim@h:port/d', 'must have the form'],
+  ['postgres://u:geheim@h/d#x', 'must have the form'],
+  ['postgres://u:ge%zzheim@h/d', 'percent-encoding'],
+  ['postgres://u:geheim@h/d?sslmode=prefer', 'falls back to plain text'],
+  ['postgres://u:geheim@h/d?sslmode=on', 'must have an sslmode of disable, require, verify-ca, verify-full'],
+  ['postgres://u:geheim@h/d?options=-c', 'must carry only the options'],
   ['host=h password=geheim', 'has no scheme'],
 ])('%s is refused', (text, reason) => {
   expect(() => fileOf(text)).toThrow(reason);
@@ -67,4 +83,76 @@ test('the effective URL reads back as the same file', () => {
   const [line] = lines.filter((candidate) => candidate.startsWith('DATABASE_URL='));
   expect(line).toBe(`DATABASE_URL=sqlite:///${cwd}/a%40b%23%25%20c.db`);
   expect(fileOf(line!.slice('DATABASE_URL='.length))).toBe(join(cwd, 'a@b#% c.db'));
+});
+
+const PLAIN = {
+  engine: 'postgres',
+  host: 'db.example.org',
+  port: 5432,
+  user: 'u',
+  password: '',
+  database: 'd',
+  sslMode: 'disable',
+  sslRootCert: '',
+} as const;
+
+test.each([
+  ['postgres://u@db.example.org/d', PLAIN],
+  ['postgresql://u:p%40%3A@db.example.org:6000/d', { ...PLAIN, password: 'p@:', port: 6000 }],
+  ['postgresql+asyncpg://u@db.example.org/my%2Fd', undefined],
+  ['postgres://u@[::1]/d?sslmode=require', { ...PLAIN, host: '::1', sslMode: 'require' }],
+  ['postgres://u@localhost/d?host=/run/postgresql', { ...PLAIN, host: '/run/postgresql' }],
+  [
+    'POSTGRES://u@db.example.org/d?sslmode=verify-full&sslrootcert=ca.pem',
+    { ...PLAIN, sslMode: 'verify-full', sslRootCert: 'ca.pem' },
+  ],
+])('%s is read as libpq reads it', (text, expected) => {
+  if (expected === undefined) return expect(() => urlOf(text)).toThrow('must name a database');
+  const { sslRootCert } = expected;
+  const whole = { ...expected, sslRootCert: sslRootCert === '' ? '' : join(cwd, sslRootCert) };
+  expect(urlOf(text)).toEqual(whole);
+});
+
+test('what is written back reads as the same, and is shown without user, password and options', () => {
+  fc.assert(
+    fc.property(
+      fc.record({
+        engine: fc.constant('postgres' as const),
+        host: fc.constantFrom('h', '::1', '10.0.0.1', '/run/my postgres'),
+        port: fc.integer({ min: 1, max: 65_535 }),
+        user: fc.string({ minLength: 1, unit: 'grapheme' }),
+        password: fc.string({ unit: 'grapheme' }),
+        database: fc.stringMatching(/^[^/\0]+$/u).filter((name) => name.isWellFormed()),
+        sslMode: fc.constantFrom(...SSL_MODES),
+        sslRootCert: fc.constantFrom('', '/etc/ssl/a b?.pem'),
+      }),
+      (url) => {
+        const config = loadConfig({}, { cwd });
+        const text = formatPostgresUrl(url);
+        expect(urlOf(text)).toEqual(url);
+        const [line] = describeConfig({ ...config, database: { ...config.database, url } }).filter((each) =>
+          each.startsWith('DATABASE_URL='),
+        );
+        expect(line).toMatch(/^DATABASE_URL=postgres:\/\/\*{8}@[^@?]*(\?\*{8})?$/);
+      },
+    ),
+  );
+});
+
+test('migrations are applied at start on SQLite, and looked for on PostgreSQL, unless MIGRATE says otherwise', () => {
+  const modeOf = (env: Record<string, string>) => loadConfig(env, { cwd }).database.migrate;
+  const DATABASE_URL = 'postgres://u@h/d';
+  expect(modeOf({})).toBe('auto');
+  expect(modeOf({ MIGRATE: 'check' })).toBe('check');
+  expect(modeOf({ DATABASE_URL })).toBe('check');
+  expect(modeOf({ DATABASE_URL, MIGRATE: 'AUTO' })).toBe('auto');
+});
+
+test('certificates are for a database that is spoken to with TLS', () => {
+  const load = (DATABASE_URL: string) => () =>
+    loadConfig({ DATABASE_URL, DATABASE_SSL_CA: 'ca.pem' }, { cwd });
+  expect(load('postgres://u@h/d?sslmode=verify-full')().database.sslCa).toBe(join(cwd, 'ca.pem'));
+  expect(load('postgres://u:geheim@h/d')).toThrow('DATABASE_SSL_CA needs');
+  expect(load('postgres://u:geheim@h/d')).not.toThrow('geheim');
+  expect(load('sqlite:///x.db')).toThrow('DATABASE_SSL_CA needs');
 });

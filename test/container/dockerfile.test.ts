@@ -56,7 +56,10 @@ describe('Dockerfile', () => {
     const [uid, gid] = user!.split(':');
     const [volume] = textsOf(image, 'VOLUME');
     expect(textsOf(image, 'RUN').join()).toContain(`-o ${uid} -g ${gid} ${volume}`);
-    expect(loadConfig(environment).database.url.file).toBe(join(volume!, 'sequence.db'));
+    expect(loadConfig(environment).database.url).toEqual({
+      engine: 'sqlite',
+      file: join(volume!, 'sequence.db'),
+    });
     expect(environment['SQLITE_TMPDIR']).toBe(volume);
   });
 

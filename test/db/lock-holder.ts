@@ -1,8 +1,10 @@
 // A process of its own that opens a database for writing and says so: `node lock-holder.ts <file>`.
+
 import { openDatabase } from '../../src/db/database.ts';
+import { placeOf } from '../support/place.ts';
 
 try {
-  const { migrated } = await openDatabase({ file: process.argv[2]!, readers: 1, migrate: 'auto' });
+  const { migrated } = await openDatabase(placeOf(process.argv[2]!));
   process.stdout.write(`${JSON.stringify({ migrated })}\n`);
   setInterval(() => {}, 60_000);
 } catch (error) {

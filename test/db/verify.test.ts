@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { verifyDatabase } from '../../src/db/database.ts';
-import { openWriterSource } from '../../src/db/sqlite.ts';
 import {
   batchGenerate,
   batchOf,
@@ -10,6 +9,8 @@ import {
   SCENES,
   type TestDatabase,
 } from '../domain/harness.ts';
+import { ENGINE } from '../engines/index.ts';
+import { placeOf } from '../support/place.ts';
 
 /** Scripts 1, 2, 3 (2 in its third version) and scenes 7, 8: sequence ids 1 and 2. */
 async function healthy(): Promise<TestDatabase> {
@@ -20,20 +21,25 @@ async function healthy(): Promise<TestDatabase> {
 }
 
 async function broken(...statements: string[]): Promise<unknown> {
-  const { file } = await healthy();
-  const source = await openWriterSource(file);
+  const { place } = await healthy();
+  // It does not look at foreign keys: SQLite does so only where a connection asks for it.
+  const connection = await ENGINE.connect(place);
   try {
-    await source.query('PRAGMA foreign_keys = OFF');
-    for (const statement of statements) await source.query(statement);
+    for (const statement of statements) await connection.query(statement);
   } finally {
-    await source.destroy();
+    await connection.close();
   }
-  return (await verifyDatabase(file)).violations;
+  return (await verifyDatabase(placeOf(place))).violations;
 }
 
 test('a healthy database has no violations, and is counted', async () => {
-  const { file } = await healthy();
-  expect(await verifyDatabase(file)).toEqual({ sequences: 2, elements: 5, versions: 7, violations: [] });
+  const { place } = await healthy();
+  expect(await verifyDatabase(placeOf(place))).toEqual({
+    sequences: 2,
+    elements: 5,
+    versions: 7,
+    violations: [],
+  });
 });
 
 test.each<[name: string, statements: string[], violations: [string, string][]]>([
@@ -141,11 +147,11 @@ test('it can be asked while a transaction is open', async () => {
   const db = await healthy();
   await db.database.writer.transaction(async (tx) => {
     await tx.query('DELETE FROM element WHERE element_id = 8');
-    expect((await verifyDatabase(db.file)).violations).toEqual([]);
+    expect((await verifyDatabase(placeOf(db.place))).violations).toEqual([]);
     await tx.query(
       `INSERT INTO element SELECT sequence_id, 8, 2, 1, 1, 1, '', NULL FROM element WHERE element_id = 7`,
     );
   }, 5_000);
   await batchOf(db, [generate(9, { sequence: SCENES })]);
-  expect((await verifyDatabase(db.file)).violations).toEqual([]);
+  expect((await verifyDatabase(placeOf(db.place))).violations).toEqual([]);
 });

@@ -33,7 +33,7 @@ async function rowsOf(db: TestDatabase): Promise<unknown[]> {
 
 async function countersOf(db: TestDatabase): Promise<unknown> {
   const [row] = await db.query(
-    `SELECT size, revision, order_revision AS orderRevision FROM sequence WHERE element_type = 'script'`,
+    `SELECT size, revision, order_revision AS "orderRevision" FROM sequence WHERE element_type = 'script'`,
   );
   return row;
 }

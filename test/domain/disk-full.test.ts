@@ -8,6 +8,8 @@ import { migrate } from '../../src/db/migrate.ts';
 import { openWriterSource, sqliteConnection } from '../../src/db/sqlite.ts';
 import { SqliteWriter } from '../../src/db/sqlite-writer.ts';
 import type { Writer } from '../../src/domain/writer.ts';
+import { capabilities } from '../engines/index.ts';
+import { placeOf } from '../support/place.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { generate, patiently, type Result, settled, startWriter } from './harness.ts';
 
@@ -33,42 +35,45 @@ async function fill(writer: Writer): Promise<{ written: number; next: number }> 
   throw new Error('the disk did not become full');
 }
 
-test('a full database: DATABASE_UNAVAILABLE, nothing written, service again when there is room', async () => {
-  const file = join(await temporaryFolder(), 'sequence.db');
-  const source = await openWriterSource(file);
-  onTestFinished(() => source.destroy());
-  await migrate(source, 'auto');
-  await source.query('PRAGMA max_page_count = 200');
-  const connection = new SqliteWriter(sqliteConnection(source));
-  onTestFinished(() => connection.close());
-  const { writer, errors } = startWriter(connection);
+test.skipIf(!capabilities.isFile)(
+  'a full database: DATABASE_UNAVAILABLE, nothing written, service again when there is room',
+  async () => {
+    const file = join(await temporaryFolder(), 'sequence.db');
+    const source = await openWriterSource(file);
+    onTestFinished(() => source.destroy());
+    await migrate(source, 'auto');
+    await source.query('PRAGMA max_page_count = 200');
+    const connection = new SqliteWriter(sqliteConnection(source));
+    onTestFinished(() => connection.close());
+    const { writer, errors } = startWriter(connection);
 
-  const { written, next } = await fill(writer);
-  expect(written).toBeGreaterThan(0);
-  expect(errors.at(-1)).toBeInstanceOf(DatabaseError);
-  expect(String(errors.at(-1))).toContain('SQLITE_FULL');
-  const full = await settled(writer.submit(generate(next, { content: CONTENT.repeat(9) }), patiently()));
-  expect(full).toEqual({ error: 'DATABASE_UNAVAILABLE' });
-  expect(await source.query('SELECT count(*) AS n, max(sequence_number) AS last FROM element')).toEqual([
-    { n: written, last: written },
-  ]);
-  expect((await verifyDatabase(file)).violations).toEqual([]);
+    const { written, next } = await fill(writer);
+    expect(written).toBeGreaterThan(0);
+    expect(errors.at(-1)).toBeInstanceOf(DatabaseError);
+    expect(String(errors.at(-1))).toContain('SQLITE_FULL');
+    const full = await settled(writer.submit(generate(next, { content: CONTENT.repeat(9) }), patiently()));
+    expect(full).toEqual({ error: 'DATABASE_UNAVAILABLE' });
+    expect(await source.query('SELECT count(*) AS n, max(sequence_number) AS last FROM element')).toEqual([
+      { n: written, last: written },
+    ]);
+    expect((await verifyDatabase(placeOf(file))).violations).toEqual([]);
 
-  await source.query('PRAGMA max_page_count = 10000');
-  const results = await burst(writer, next, 4);
-  expect(results.map(({ answer }) => answer)).toMatchObject(
-    [1, 2, 3, 4].map((step) => ({ element: { sequenceNumber: written + step } })),
-  );
-  expect((await verifyDatabase(file)).violations).toEqual([]);
-});
+    await source.query('PRAGMA max_page_count = 10000');
+    const results = await burst(writer, next, 4);
+    expect(results.map(({ answer }) => answer)).toMatchObject(
+      [1, 2, 3, 4].map((step) => ({ element: { sequenceNumber: written + step } })),
+    );
+    expect((await verifyDatabase(placeOf(file))).violations).toEqual([]);
+  },
+);
 
 // Needs the right to mount: a file system of 4 MiB, with a ballast that is dropped to make room.
-test.skipIf(!canMount())('a full disk, met by the commit: the same', async () => {
+test.skipIf(!capabilities.isFile || !canMount())('a full disk, met by the commit: the same', async () => {
   const folder = await mounted();
   const ballast = join(folder, 'ballast');
   await writeFile(ballast, Buffer.alloc(2 * 1024 * 1024));
   const file = join(folder, 'sequence.db');
-  const database = await openDatabase({ file, readers: 1, migrate: 'auto' });
+  const database = await openDatabase(placeOf(file));
   onTestFinished(() => database.close());
   const { writer } = startWriter(database.writer);
 
@@ -82,7 +87,7 @@ test.skipIf(!canMount())('a full disk, met by the commit: the same', async () =>
   await rm(ballast);
   const results = await burst(writer, next, 4);
   expect(results[3]!.answer).toMatchObject({ element: { sequenceNumber: written + 4 } });
-  expect((await verifyDatabase(file)).violations).toEqual([]);
+  expect((await verifyDatabase(placeOf(file))).violations).toEqual([]);
 });
 
 async function mounted(): Promise<string> {

@@ -1,7 +1,5 @@
-import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type Database, openDatabase, verifyDatabase } from '../../src/db/database.ts';
-import { openReaderSource } from '../../src/db/sqlite.ts';
 import type { WriteConnection } from '../../src/db/transaction.ts';
 import type { Violation } from '../../src/db/verify.ts';
 import type { BatchMember, Outcome } from '../../src/domain/batch.ts';
@@ -20,10 +18,11 @@ import type {
   Write,
 } from '../../src/domain/writes.ts';
 import { createMetrics } from '../../src/metrics.ts';
-import { temporaryFolder } from '../support/temporary.ts';
+import { ENGINE } from '../engines/index.ts';
+import { placeOf } from '../support/place.ts';
 
 /** How much more a property test does with LONG=1. */
-export const EFFORT = process.env['LONG'] === '1' ? 30 : 1;
+export const EFFORT = process.env['LONG'] === '1' ? 30 : ENGINE.share;
 
 /** Where most tests write. */
 export const SCRIPTS: SequenceKey = { scope: 'play', elementType: 'script' };
@@ -79,29 +78,30 @@ export const remove = (elementId: number, rest: Free<Remove> = {}): Remove => ({
   ...rest,
 });
 
-/** A database in a folder of its own, which goes with the test. */
+/** A database of its own, which goes with the test. */
 export interface TestDatabase {
-  readonly file: string;
+  /** A SQLite file, or the URL of a PostgreSQL database. */
+  readonly place: string;
   readonly database: Database;
   /** Reads rows on a connection of its own. */
   query<Row>(sql: string, parameters?: unknown[]): Promise<Row[]>;
   verify(): Promise<Violation[]>;
 }
 
-/** Opens a new SQLite database. */
+/** Opens a new database of the engine that this run is about. */
 export async function openTestDatabase(): Promise<TestDatabase> {
-  const file = join(await temporaryFolder(), 'sequence.db');
-  const database = await openDatabase({ file, readers: 2, migrate: 'auto' });
-  const source = await openReaderSource(file);
+  const place = await ENGINE.newPlace();
+  const database = await openDatabase(placeOf(place));
+  const connection = await ENGINE.connect(place);
   onTestFinished(async () => {
-    await source.destroy();
+    await connection.close();
     await database.close();
   });
   return {
-    file,
+    place,
     database,
-    query: (sql, parameters = []) => source.query(sql, parameters),
-    verify: async () => (await verifyDatabase(file)).violations,
+    query: (sql, parameters = []) => connection.query(sql, parameters),
+    verify: async () => (await verifyDatabase(placeOf(place))).violations,
   };
 }
 
@@ -127,10 +127,14 @@ export async function batchOf(
   }));
   batches += 1;
   const token = `batch ${batches}`;
-  return await database.writer.transaction(
+  const outcomes = await database.writer.transaction(
     (tx) => runBatch(tx, members, { now: () => 1_000, token, maxRenumber: 100_000, ...options }),
     10_000,
   );
+  return outcomes.map((outcome) => {
+    if (outcome === undefined) throw new Error('another transaction holds the sequence');
+    return outcome;
+  });
 }
 
 /** The ids of a sequence in the order of their numbers, which are checked to be 1..n. */

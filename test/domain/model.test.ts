@@ -219,7 +219,7 @@ async function expectSameState(test: TestDatabase, key: SequenceKey, model: Mode
   );
   expect(new Map(dirty.map(({ id, ...range }) => [id, range]))).toEqual(model.dirty);
   const changes = await test.query(
-    `SELECT revision, change_time AS changeTime, kind, comment, caller, request_id AS requestId
+    `SELECT revision, change_time AS "changeTime", kind, comment, caller, request_id AS "requestId"
       FROM change WHERE ${where} ORDER BY change_time`,
     [key.scope, key.elementType],
   );

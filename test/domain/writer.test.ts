@@ -4,6 +4,7 @@ import { DatabaseError, type DatabaseErrorKind } from '../../src/db/errors.ts';
 import { OverloadedError } from '../../src/domain/errors.ts';
 import type { WaitOptions } from '../../src/domain/pending-write.ts';
 import type { Generate } from '../../src/domain/writes.ts';
+import { ENGINE } from '../engines/index.ts';
 import { WatchedConnection } from './connections.ts';
 import {
   batchGenerate,
@@ -125,12 +126,11 @@ test('an error that is not the database’s is INTERNAL, and the writer goes on'
 test('refused data is narrowed down to the one that is guilty; order is kept', async () => {
   const service = await start();
   const { db, connection, writer, errors } = service;
+  await ENGINE.refuseElement(db.place, 13);
   const flight = await busy(service);
   const ids = [1, 2, 13, 3, 4, 5, 6];
   const writes = ids.map((id) => writer.submit(generate(id), patiently()));
-  connection.before = (tx) =>
-    tx.query(`CREATE TEMP TRIGGER IF NOT EXISTS guilty BEFORE INSERT ON element WHEN NEW.element_id = 13
-      BEGIN SELECT RAISE(ABORT, 'thirteen'); END`);
+
   await flight.release();
   const results = await Promise.all(writes.map(settled));
   expect(results.map(({ error }) => error ?? 'ok')).toEqual(ids.map((id) => (id === 13 ? 'INTERNAL' : 'ok')));
@@ -177,11 +177,48 @@ test('where the database stays away, a repetition with the same request id settl
   const write = generate(1, { requestId: UUID });
   connection.failures.push(
     { error: new DatabaseError('outcome_unknown', 'I/O'), committed: true },
-    { error: new DatabaseError('unavailable', 'I/O') },
+    { error: new DatabaseError('timeout', 'no answer') },
   );
   expect(await settled(writer.submit(write, patiently()))).toEqual({ error: 'OUTCOME_UNKNOWN' });
   expect((await writer.submit(write, patiently())).element.sequenceNumber).toBe(1);
   expect(await db.query('SELECT revision FROM change')).toEqual([{ revision: 1 }]);
+});
+
+test('a look that does not get through is made again', async () => {
+  const { db, connection, writer } = await start();
+  connection.failures.push(
+    { error: new DatabaseError('outcome_unknown', 'cut off'), committed: true },
+    { error: new DatabaseError('unavailable', 'still away') },
+  );
+  expect((await writer.submit(generate(1), patiently())).element.sequenceNumber).toBe(1);
+  expect(await db.query('SELECT revision FROM change')).toEqual([{ revision: 1 }]);
+});
+
+test('a batch that another transaction was in the way of runs again, a few times', async () => {
+  const { db, connection, writer } = await start();
+  const conflict = { error: new DatabaseError('conflict', 'deadlock') };
+  connection.failures.push(conflict, conflict);
+  expect((await writer.submit(generate(1), patiently())).element.sequenceNumber).toBe(1);
+  expect(connection.transactions).toBe(3);
+  for (let again = 0; again < 10; again++) connection.failures.push(conflict);
+  expect(await settled(writer.submit(generate(2), patiently()))).toEqual({ error: 'DATABASE_UNAVAILABLE' });
+  expect(connection.transactions).toBe(13);
+  expect(await orderOf(db)).toEqual([1]);
+});
+
+test('lanes run side by side, a sequence always in the same one, within one bound', async () => {
+  const { db, connection, writer } = await start({ lanes: 2, limits: { maxQueue: 8 } });
+  const scopes = Array.from({ length: 6 }, (_, n) => ({ scope: `s${n}`, elementType: 'script' as const }));
+  const held = connection.hold();
+  const writes = scopes.map((sequence) => writer.submit(generate(1, { sequence }), patiently()));
+  await connection.begun(2);
+  const more = scopes.map((sequence) => writer.submit(generate(2, { sequence }), patiently()));
+  const last = scopes.map((sequence) => settled(writer.submit(generate(3, { sequence }), patiently())));
+  held.release();
+  expect((await Promise.all(last)).filter(({ error }) => error === 'OVERLOADED')).toHaveLength(4);
+  for (const { element } of await Promise.all(writes)) expect(element.sequenceNumber).toBe(1);
+  for (const { element } of await Promise.all(more)) expect(element.sequenceNumber).toBe(2);
+  expect(await db.verify()).toEqual([]);
 });
 
 test('a caller that goes before its batch starts leaves nothing', async () => {

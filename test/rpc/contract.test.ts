@@ -136,7 +136,9 @@ describe('reasons', () => {
 
   test('the contract names every reason that there is, and no other', () => {
     const named = words.filter(
-      (word) => !/^ELEMENT_TYPE|^NO_SIDE_EFFECTS$|^MAX_RENUMBER$/.test(word) && !CODE_WORDS.includes(word),
+      (word) =>
+        !/^ELEMENT_TYPE|^NO_SIDE_EFFECTS$|^MAX_RENUMBER$|^RATE_LIMIT$/.test(word) &&
+        !CODE_WORDS.includes(word),
     );
     expect(named.sort()).toEqual(Object.keys(CODES).sort());
   });
@@ -188,6 +190,7 @@ describe('reasons', () => {
       DOCUMENT_PARKED: 'FAILED_PRECONDITION',
       SYNC_DISABLED: 'FAILED_PRECONDITION',
       OVERLOADED: 'RESOURCE_EXHAUSTED',
+      RATE_LIMITED: 'RESOURCE_EXHAUSTED',
       DATABASE_UNAVAILABLE: 'UNAVAILABLE',
       DRAINING: 'UNAVAILABLE',
       OUTCOME_UNKNOWN: 'UNAVAILABLE',

@@ -6,6 +6,7 @@ import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.js'
 import { Health } from '../../gen/health/v1/health_pb.js';
 import { verifyDatabase } from '../../src/db/database.ts';
 import { arbitraryMessage } from '../support/arbitrary-messages.ts';
+import { placeOf } from '../support/place.ts';
 import { sharedApp } from '../support/shared-app.ts';
 import { call, exchange, frame, headersOf, type Reply, WIRES, type Wire } from '../support/wire.ts';
 
@@ -164,7 +165,7 @@ describe('no request is answered INTERNAL or UNKNOWN, and none harms the service
       await Promise.all(volley.map(fire));
     });
     await fc.assert(volleys, PARAMETERS);
-    expect((await verifyDatabase(app().file)).violations).toEqual([]);
+    expect((await verifyDatabase(placeOf(app().file))).violations).toEqual([]);
   });
 
   test('they reached what they were aimed at', () => {

@@ -4,11 +4,14 @@ import { type SourceOptions, type SourceProcess, startSource } from './command.t
 import { temporaryFolder } from './temporary.ts';
 import { until } from './until.ts';
 
+/** Long, since a machine that runs many tests may start several at a time. */
+const START_LIMIT_MS = 25_000;
+
 /** The service in a process of its own, that serves. */
 export interface Service extends SourceProcess {
   readonly port: number;
   readonly url: string;
-  /** The SQLite file. */
+  /** The SQLite file, or the URL of another database. */
   readonly file: string;
   log(): Record<string, unknown>[];
 }
@@ -16,11 +19,15 @@ export interface Service extends SourceProcess {
 /** Starts `src/main.ts` on a free port, and on a database of its own where the environment names none. */
 export async function startService(options: SourceOptions = {}): Promise<Service> {
   const process = await startMain(options);
-  const { port } = await until('the service serves', () => {
-    // Its output tells why, when the expectation fails.
-    expect(process.child).toMatchObject({ exitCode: null, signalCode: null });
-    return linesOf(process.stdout()).find(({ msg }) => msg === 'serving');
-  });
+  const { port } = await until(
+    'the service serves',
+    () => {
+      // Its output tells why, when the expectation fails.
+      expect(process.child).toMatchObject({ exitCode: null, signalCode: null });
+      return linesOf(process.stdout()).find(({ msg }) => msg === 'serving');
+    },
+    START_LIMIT_MS,
+  );
   return {
     ...process,
     port: Number(port),
@@ -34,7 +41,7 @@ export async function startMain(options: SourceOptions = {}): Promise<SourceProc
   const file = join(await temporaryFolder(), 'sequence.db');
   const env = { PORT: '0', DATABASE_URL: `sqlite:///${file}`, ...options.env };
   const started = await startSource('main.ts', { ...options, env });
-  return { ...started, file: env.DATABASE_URL.slice('sqlite:///'.length) };
+  return { ...started, file: env.DATABASE_URL.replace(/^sqlite:\/\/\//, '') };
 }
 
 /** The whole lines of a JSON log, parsed. */

@@ -6,6 +6,7 @@ import { type AppOverrides, createApp } from '../../src/app.ts';
 import { type Environment, loadConfig } from '../../src/config.ts';
 import { verifyDatabase } from '../../src/db/database.ts';
 import type { RunningApp } from './app.ts';
+import { placeOf } from './place.ts';
 import { hangUp } from './wire.ts';
 
 /**
@@ -26,7 +27,7 @@ export function sharedApp(env: Environment = {}, overrides: AppOverrides = {}): 
     return async () => {
       hangUp(running!.url);
       expect(await app.stop()).toBe(true);
-      expect((await verifyDatabase(file)).violations).toEqual([]);
+      expect((await verifyDatabase(placeOf(file))).violations).toEqual([]);
       await rm(folder, { recursive: true, force: true });
     };
   });

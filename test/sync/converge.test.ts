@@ -3,10 +3,11 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 import { describe, expect, test } from 'vitest';
 import { ElementType } from '../../gen/fountain/sequence/v1/sequence_pb.js';
 import { SyncService } from '../../gen/fountain/sequence/v1/sync_pb.js';
-import { startApp } from '../support/app.ts';
+import { startAppOn } from '../support/app.ts';
 import { sequenceClient } from '../support/clients.ts';
 import { startTypesense } from '../support/typesense/start.ts';
 import { ClientServiceDouble } from '../support/typesense-client/client-service-double.ts';
+import { databaseFile } from './harness.ts';
 import { heldDocuments, impliedDocuments } from './index-truth.ts';
 
 const COLLECTION = 'sequence_documents';
@@ -24,7 +25,10 @@ async function startTarget(kind: 'typesense' | 'typesense-client') {
 describe.each(['typesense', 'typesense-client'] as const)('%s', (kind) => {
   test('every kind of write reaches the index', async () => {
     const { double, env } = await startTarget(kind);
-    const { url, file } = await startApp({ ...env, LOG_LEVEL: process.env['LOG'] ?? 'silent' });
+    const { url, file } = await startAppOn(await databaseFile(), {
+      ...env,
+      LOG_LEVEL: process.env['LOG'] ?? 'silent',
+    });
     const client = sequenceClient(url);
     const sync = createClient(SyncService, createConnectTransport({ baseUrl: url, httpVersion: '1.1' }));
     const at = { scope: 'play', elementType: ElementType.SECTION };

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { type Client, createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { expect } from 'vitest';
@@ -6,9 +5,9 @@ import { ElementType } from '../../gen/fountain/sequence/v1/sequence_pb.js';
 import { SyncService } from '../../gen/fountain/sequence/v1/sync_pb.js';
 import type { AppOverrides } from '../../src/app.ts';
 import type { Environment } from '../../src/config.ts';
+import { ENGINE } from '../engines/index.ts';
 import { type RunningApp, startAppOn } from '../support/app.ts';
 import { type SequenceClient, sequenceClient } from '../support/clients.ts';
-import { temporaryFolder } from '../support/temporary.ts';
 import { startTypesense } from '../support/typesense/start.ts';
 import type { TypesenseDouble } from '../support/typesense/typesense-double.ts';
 import type { ClientServiceDouble } from '../support/typesense-client/client-service-double.ts';
@@ -58,8 +57,9 @@ export function syncClient(url: string): SyncClient {
   return createClient(SyncService, createConnectTransport({ baseUrl: url, httpVersion: '1.1' }));
 }
 
-export async function databaseFile(): Promise<string> {
-  return join(await temporaryFolder(), 'sequence.db');
+/** Where a database of the engine of this run is. */
+export function databaseFile(): Promise<string> {
+  return ENGINE.newPlace();
 }
 
 /** Starts the service with quick times; on a new file where none is given. */
@@ -80,7 +80,7 @@ export async function follow(
 export async function dirty(file: string): Promise<{ dirty: number; parked: number }> {
   const [row] = await all<{ dirty: number; parked: number }>(
     file,
-    `SELECT count(*) AS dirty, coalesce(sum(next_try_time = ${Number.MAX_SAFE_INTEGER}), 0) AS parked
+    `SELECT count(*) AS dirty, count(*) FILTER (WHERE next_try_time = ${Number.MAX_SAFE_INTEGER}) AS parked
      FROM dirty_document`,
   );
   return row!;
@@ -91,7 +91,7 @@ export async function converged(file: string, double: Double, limitMs = 8_000): 
   const quiet = async () => {
     const [row] = await all<{ open: number }>(
       file,
-      `SELECT EXISTS (SELECT 1 FROM resync WHERE finish_time IS NULL) OR EXISTS (SELECT 1 FROM dirty_document) AS open`,
+      `SELECT (SELECT count(*) FROM resync WHERE finish_time IS NULL) + (SELECT count(*) FROM dirty_document) AS open`,
     );
     return row!.open === 0;
   };

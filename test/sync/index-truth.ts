@@ -1,4 +1,4 @@
-import sqlite3 from 'sqlite3';
+import { ENGINE } from '../engines/index.ts';
 
 interface Row {
   scope: string;
@@ -71,14 +71,12 @@ function leaves(value: unknown): string[] {
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(leaves) : [];
 }
 
-/** Rows of a query on a connection that only reads. */
-export function all<T>(file: string, sql: string): Promise<T[]> {
-  return new Promise((resolve, reject) => {
-    const database = new sqlite3.Database(file, sqlite3.OPEN_READONLY, (opening) => {
-      if (opening) return reject(opening);
-      database.all(sql, (error: Error | null, rows: T[]) => {
-        database.close(() => (error ? reject(error) : resolve(rows)));
-      });
-    });
-  });
+/** Rows of a query on a connection of its own. */
+export async function all<T>(place: string, sql: string): Promise<T[]> {
+  const connection = await ENGINE.connect(place);
+  try {
+    return await connection.query<T>(sql);
+  } finally {
+    await connection.close();
+  }
 }

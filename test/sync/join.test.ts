@@ -4,6 +4,7 @@ import type { WriteTransaction } from '../../src/db/transaction.ts';
 import { DrainingError } from '../../src/domain/errors.ts';
 import { Writer } from '../../src/domain/writer.ts';
 import { createMetrics } from '../../src/metrics.ts';
+import { placeOf } from '../support/place.ts';
 import { databaseFile } from './harness.ts';
 import { all } from './index-truth.ts';
 
@@ -11,7 +12,7 @@ const SEQUENCE = { scope: 's', elementType: 'script' } as const;
 
 async function start() {
   const file = await databaseFile();
-  const database = await openDatabase({ file, readers: 1, migrate: 'auto' });
+  const database = await openDatabase(placeOf(file));
   const errors: unknown[] = [];
   const writer = new Writer({
     connection: database.writer,

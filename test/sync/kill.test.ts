@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { verifyDatabase } from '../../src/db/database.ts';
 import { sequenceClient } from '../support/clients.ts';
+import { placeOf, urlOf } from '../support/place.ts';
 import { startService } from '../support/service.ts';
 import { answers, type Fault } from '../support/typesense/faults.ts';
 import { AT, converged, databaseFile, KINDS, startIndex, syncClient } from './harness.ts';
@@ -24,7 +25,7 @@ test.each(KINDS)(
       startService({
         env: {
           ...(env as Record<string, string>),
-          DATABASE_URL: `sqlite:///${file}`,
+          DATABASE_URL: urlOf(file),
           SYNC_CALL_TIMEOUT: '100ms',
           SYNC_SETTLE: '500ms',
         },
@@ -56,7 +57,7 @@ test.each(KINDS)(
     await converged(file, double, 20_000);
     child.kill('SIGTERM');
     expect((await ended).code).toBe(0);
-    expect((await verifyDatabase(file)).violations).toEqual([]);
+    expect((await verifyDatabase(placeOf(file))).violations).toEqual([]);
   },
   KILLS * 10_000 + 20_000,
 );

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { test } from 'vitest';
+import { ENGINE } from '../engines/index.ts';
 import { until } from '../support/until.ts';
 import { beginFault, clearFaults, faultArbitrary } from './arbitrary-faults.ts';
 import {
@@ -15,7 +16,7 @@ import {
   startIndex,
 } from './harness.ts';
 
-const RUNS = process.env['LONG'] === '1' ? 500 : 50;
+const RUNS = process.env['LONG'] === '1' ? 500 : Math.ceil(50 * ENGINE.share);
 /** Minutes; never ahead of the process's own clock, by which deadlines are reckoned. */
 const clock = fc.integer({ min: -180, max: 0 });
 /** Another seed may be given, to see a failure again. */

@@ -1,11 +1,19 @@
+import { statement } from '../engine.ts';
 import type { ChangeRow } from '../entities/change.ts';
 import type { ElementType } from '../entities/sequence.ts';
 import type { WriteTransaction } from '../transaction.ts';
 
-const FIND = `SELECT k.key AS "index", c.request_hash AS "requestHash", c.answer
-  FROM json_each(?1) k CROSS JOIN sequence s CROSS JOIN change c
-  WHERE s.scope = k.value->>0 AND s.element_type = k.value->>1
-    AND c.sequence_id = s.id AND c.caller = k.value->>2 AND c.request_id = k.value->>3`;
+const FIND = statement(
+  ({
+    each,
+    index,
+    item,
+    probe,
+  }) => `SELECT ${index('k')} AS "index", c.request_hash AS "requestHash", c.answer
+  FROM ${each('?1')}
+    ${probe('sequence', 's', `s.scope = ${item(0, 'text')} AND s.element_type = ${item(1, 'text')}`)}
+    ${probe('change', 'c', `c.sequence_id = s.id AND c.caller = ${item(2, 'text')} AND c.request_id = ${item(3, 'text')}`)}`,
+);
 
 /** What is remembered of a request: its hash, and its answer as JSON. */
 export interface RememberedRequest {
@@ -21,10 +29,16 @@ export function findRequests(
   return tx.query(FIND, [JSON.stringify(keys)]);
 }
 
-const INSERT = `INSERT INTO change (sequence_id, revision, change_time, kind, comment, caller, request_id,
+const INSERT = statement(
+  ({
+    each,
+    item,
+  }) => `INSERT INTO change (sequence_id, revision, change_time, kind, comment, caller, request_id,
     request_hash, answer, batch_token)
-  SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8, ?2
-  FROM json_each(?1)`;
+  SELECT ${item(0, 'integer')}, ${item(1, 'bigint')}, ${item(2, 'bigint')}, ${item(3, 'text')}, ${item(4, 'text')},
+    ${item(5, 'text')}, ${item(6, 'text')}, ${item(7, 'text')}, ${item(8, 'text')}, ?2
+  FROM ${each('?1')}`,
+);
 
 /** Inserts the change rows of a batch. */
 export function insertChanges(
@@ -46,30 +60,84 @@ export function insertChanges(
   tx.execute(INSERT, [JSON.stringify(values), batchToken]);
 }
 
-const TOUCH = `WITH k AS MATERIALIZED (SELECT value->>0 AS scope, value->>1 AS element_type FROM json_each(?1))
-  UPDATE sequence SET last_change_time = last_change_time + 1 FROM k
-  WHERE sequence.scope = k.scope AND sequence.element_type = k.element_type RETURNING sequence.id`;
-const FIND_BATCH = `SELECT 1 FROM json_each(?1) k
-  WHERE ?2 = (SELECT c.batch_token FROM change c WHERE c.sequence_id = k.value
-    ORDER BY c.revision DESC, c.change_time DESC LIMIT 1)
-  LIMIT 1`;
+const CREATE_MISSING = statement(
+  ({
+    each,
+    item,
+  }) => `INSERT INTO sequence (scope, element_type, size, revision, order_revision, last_change_time)
+  SELECT ${item(0, 'text')}, ${item(1, 'text')}, 0, 0, 0, 0 FROM ${each('?1')} ORDER BY 1, 2
+  ON CONFLICT (scope, element_type) DO NOTHING`,
+);
+const LOCK_IN_ORDER = statement(
+  ({ each, item, lock }) => `SELECT s.id FROM ${each('?1')} CROSS JOIN sequence s
+  WHERE s.scope = ${item(0, 'text')} AND s.element_type = ${item(1, 'text')} ORDER BY s.id ${lock('s')}`,
+);
+const TOUCH = statement(
+  ({ each, item, matching }) => `WITH n AS MATERIALIZED (
+    SELECT ${item(0, 'text')} AS scope, ${item(1, 'text')} AS element_type FROM ${each('?1')})
+  UPDATE sequence SET last_change_time = last_change_time + 1
+  ${matching('sequence', 'n', (s) => `${s}.scope = n.scope AND ${s}.element_type = n.element_type`)}`,
+);
+const FIND_BATCH = statement(
+  ({ each, item, probe }) => `SELECT 1 FROM ${each('?1')}
+    ${probe('sequence', 's', `s.scope = ${item(0, 'text')} AND s.element_type = ${item(1, 'text')}`)}
+    ${probe('change', 'c', `c.sequence_id = s.id AND c.revision >= ${item(2, 'bigint')} AND c.batch_token = ?2`)}
+  LIMIT 1`,
+);
 
 /**
- * Whether a batch was committed: its token stands in the newest change row of a sequence that it wrote to, as long
- * as no other batch has written since. Locks the sequences by changing them, so that it waits for the end of whoever
- * still commits, and its own commit takes the place of what a failed one left behind.
+ * Whether a batch was committed: its token stands in a change row of a sequence that it wrote to. Locks the sequences,
+ * so that it waits for the end of whoever still commits, and changes them, so that its own commit takes the place of
+ * what a failed one left behind. One that does not exist may be about to: it is made here, which waits for that too.
+ *
+ * @param sequences those that the batch wrote to, each with a revision that it cannot have written before
  */
 export async function findBatch(
   tx: WriteTransaction,
-  sequences: readonly (readonly [scope: string, elementType: ElementType])[],
+  sequences: readonly (readonly [scope: string, elementType: ElementType, revision: number])[],
   batchToken: string,
 ): Promise<boolean> {
-  const rows = await tx.query<{ id: number }>(TOUCH, [JSON.stringify(sequences)]);
-  if (rows.length === 0) {
-    // None of them exists, so the batch is not there; something has to be written all the same.
-    tx.execute(`INSERT INTO migration_release (name, min_release) VALUES ('settled', '0.0.0')`);
-    tx.execute(`DELETE FROM migration_release WHERE name = 'settled'`);
-  }
-  const found = await tx.query(FIND_BATCH, [JSON.stringify(rows.map(({ id }) => id)), batchToken]);
+  const keys = JSON.stringify(sequences);
+  tx.execute(CREATE_MISSING, [keys]);
+  // In the order in which batches lock them.
+  await tx.query(LOCK_IN_ORDER, [keys]);
+  tx.execute(TOUCH, [keys]);
+  const found = await tx.query(FIND_BATCH, [keys, batchToken]);
   return found.length > 0;
+}
+
+const OLD_IN_PAGE = `WITH page AS MATERIALIZED (
+    SELECT s.id, s.revision, (SELECT min(c.revision) FROM change c WHERE c.sequence_id = s.id) AS first
+    FROM sequence s WHERE s.id > ?1 ORDER BY s.id LIMIT ?2),
+  old AS MATERIALIZED (
+    SELECT c.sequence_id, c.revision, c.change_time FROM page p CROSS JOIN change c
+    WHERE c.sequence_id = p.id AND c.revision >= p.first AND c.revision < min(p.revision, p.first + ?3)
+      AND c.change_time < json(?4)->>0)
+  DELETE FROM change WHERE (sequence_id, revision, change_time) IN (SELECT * FROM old) RETURNING 1`;
+const LAST_OF_PAGE = 'SELECT max(id) AS id FROM (SELECT id FROM sequence WHERE id > ?1 ORDER BY id LIMIT ?2)';
+
+/** How much of the change rows one transaction looks at. */
+export interface ChangePage {
+  /** The id of the sequence before the first. */
+  readonly after: number;
+  readonly sequences: number;
+  /** Of each sequence, from its oldest change on. */
+  readonly revisions: number;
+}
+
+/**
+ * Deletes change rows from before a time (microseconds) in a page of sequences. Those of a sequence's newest revision
+ * stay: they say where it is, and are the proof of its last commit.
+ *
+ * @returns how many went, and the id of the page's last sequence, null behind the last one
+ */
+export async function deleteOldChanges(
+  tx: WriteTransaction,
+  { after, sequences, revisions }: ChangePage,
+  before: number,
+): Promise<{ deleted: number; last: number | null }> {
+  const [page] = await tx.query<{ id: number | null }>(LAST_OF_PAGE, [after, sequences]);
+  if (page!.id === null) return { deleted: 0, last: null };
+  const gone = await tx.query(OLD_IN_PAGE, [after, sequences, revisions, JSON.stringify([before])]);
+  return { deleted: gone.length, last: page!.id };
 }

@@ -1,3 +1,4 @@
+import { statement } from '../engine.ts';
 import type { ElementType } from '../entities/sequence.ts';
 import type { SqlValue, WriteTransaction } from '../transaction.ts';
 
@@ -8,10 +9,12 @@ export interface Place {
   versionNumber: number;
 }
 
-const FIND_BY_KEY = `SELECT k.key AS "index", e.sequence_number AS "sequenceNumber"
-  FROM json_each(?1) k CROSS JOIN sequence s CROSS JOIN element e
-  WHERE s.scope = k.value->>0 AND s.element_type = k.value->>1
-    AND e.sequence_id = s.id AND e.element_id = k.value->>2`;
+const FIND_BY_KEY = statement(
+  ({ each, index, item, probe }) => `SELECT ${index('k')} AS "index", e.sequence_number AS "sequenceNumber"
+  FROM ${each('?1')}
+    ${probe('sequence', 's', `s.scope = ${item(0, 'text')} AND s.element_type = ${item(1, 'text')}`)}
+    ${probe('element', 'e', `e.sequence_id = s.id AND e.element_id = ${item(2, 'bigint')}`)}`,
+);
 
 /**
  * Tells which of the given elements exist: the index of each in `keys`, and its number. Needs no sequence id,
@@ -24,10 +27,11 @@ export function findElementsByKey(
   return tx.query(FIND_BY_KEY, [JSON.stringify(keys)]);
 }
 
-const FIND = `SELECT e.element_id AS "elementId", e.sequence_number AS "sequenceNumber",
+const FIND = statement(
+  ({ each, value, probe }) => `SELECT e.element_id AS "elementId", e.sequence_number AS "sequenceNumber",
     e.version_number AS "versionNumber"
-  FROM json_each(?2) k CROSS JOIN element e
-  WHERE e.sequence_id = ?1 AND e.element_id = k.value`;
+  FROM ${each('?2')} ${probe('element', 'e', `e.sequence_id = ?1 AND e.element_id = ${value('bigint')}`)}`,
+);
 
 /** The places of those of the given elements that exist, in no order. */
 export function findElements(
@@ -48,23 +52,45 @@ export type NewElement = readonly [
   content: string | null,
 ];
 
-const INSERT = `INSERT INTO element (sequence_id, element_id, sequence_number, version_number, create_time,
+const INSERT = statement(
+  ({
+    each,
+    item,
+  }) => `INSERT INTO element (sequence_id, element_id, sequence_number, version_number, create_time,
     update_time, comment, content)
-  SELECT value->>0, value->>1, value->>2, 1, value->>3, value->>3, value->>4, value->>5 FROM json_each(?1)`;
+  SELECT ${item(0, 'integer')}, ${item(1, 'bigint')}, ${item(2, 'integer')}, 1, ${item(3, 'bigint')},
+    ${item(3, 'bigint')}, ${item(4, 'text')}, ${item(5, 'text')} FROM ${each('?1')}`,
+);
 
 /** Inserts elements with version 1. */
 export function insertElements(tx: WriteTransaction, rows: readonly NewElement[]): void {
   tx.execute(INSERT, [JSON.stringify(rows)]);
 }
 
-// Numbers are unique at every moment, and SQLite checks that row by row: so they pass through their negatives.
+// Numbers are unique at every moment. Where that is checked row by row, they pass through their negatives; where it
+// is checked when a statement ends, one does it all.
 const NEGATE_RANGE = `UPDATE element SET sequence_number = -(sequence_number + ?4)
   WHERE sequence_id = ?1 AND sequence_number BETWEEN ?2 AND ?3`;
-const NEGATE_LISTED = `WITH n AS MATERIALIZED (SELECT value->>0 AS id, value->>1 AS number FROM json_each(?2))
-  UPDATE element SET sequence_number = -n.number FROM n
-  WHERE element.sequence_id = ?1 AND element.element_id = n.id`;
+const renumberListed = (sign: '-' | '') =>
+  statement(
+    ({ each, item, matching }) => `WITH n AS MATERIALIZED (
+    SELECT ${item(0, 'bigint')} AS id, ${item(1, 'integer')} AS number FROM ${each('?2')})
+  UPDATE element SET sequence_number = ${sign}n.number
+  ${matching('element', 'n', (e) => `${e}.sequence_id = ?1 AND ${e}.element_id = n.id`)}`,
+  );
+const NEGATE_LISTED = renumberListed('-');
 const FLIP =
   'UPDATE element SET sequence_number = -sequence_number WHERE sequence_id = ?1 AND sequence_number < 0';
+const SHIFT_RANGE = `UPDATE element SET sequence_number = sequence_number + ?4
+  WHERE sequence_id = ?1 AND sequence_number BETWEEN ?2 AND ?3`;
+const RENUMBER_LISTED = renumberListed('');
+const MOVE = statement(
+  ({ json }) => `UPDATE element
+  SET sequence_number = CASE WHEN element_id = ${json('?2', 0, 'bigint')} THEN ${json('?2', 1, 'integer')}
+    ELSE sequence_number + ?5 END
+  WHERE sequence_id = ?1
+    AND (sequence_number BETWEEN ?3 AND ?4 OR sequence_number = ${json('?2', 2, 'integer')})`,
+);
 
 /** Adds `by` to the numbers first..last of a sequence. */
 export function shiftElements(
@@ -72,33 +98,52 @@ export function shiftElements(
   sequenceId: number,
   range: { first: number; last: number; by: number },
 ): void {
-  tx.execute(NEGATE_RANGE, [sequenceId, range.first, range.last, range.by]);
+  const parameters = [sequenceId, range.first, range.last, range.by];
+  if (tx.engine.capabilities.checksAtStatementEnd) {
+    tx.execute(SHIFT_RANGE, parameters);
+    return;
+  }
+  tx.execute(NEGATE_RANGE, parameters);
   tx.execute(FLIP, [sequenceId]);
 }
 
-/** Gives listed elements new numbers; others may hold these until {@link shiftElements} or this flips them. */
+/** Gives listed elements new numbers, which they hold among themselves. */
 export function renumberElements(
   tx: WriteTransaction,
   sequenceId: number,
   numbers: readonly (readonly [elementId: number, sequenceNumber: number])[],
 ): void {
-  tx.execute(NEGATE_LISTED, [sequenceId, JSON.stringify(numbers)]);
+  const parameters = [sequenceId, JSON.stringify(numbers)];
+  if (tx.engine.capabilities.checksAtStatementEnd) {
+    tx.execute(RENUMBER_LISTED, parameters);
+    return;
+  }
+  tx.execute(NEGATE_LISTED, parameters);
   tx.execute(FLIP, [sequenceId]);
 }
 
-/** Moves one element to `to` and shifts the range between by one, in a single pass through the negatives. */
+/** Moves one element from one number to another and shifts the range between by one. */
 export function moveElement(
   tx: WriteTransaction,
   sequenceId: number,
-  move: { elementId: number; to: number; first: number; last: number; by: number },
+  move: { elementId: number; from: number; to: number; first: number; last: number; by: number },
 ): void {
-  tx.execute(NEGATE_LISTED, [sequenceId, JSON.stringify([[move.elementId, move.to]])]);
-  tx.execute(NEGATE_RANGE, [sequenceId, move.first, move.last, move.by]);
+  const { elementId, from, to, first, last, by } = move;
+  if (tx.engine.capabilities.checksAtStatementEnd) {
+    tx.execute(MOVE, [sequenceId, JSON.stringify([elementId, to, from]), first, last, by]);
+    return;
+  }
+  tx.execute(NEGATE_LISTED, [sequenceId, JSON.stringify([[elementId, to]])]);
+  tx.execute(NEGATE_RANGE, [sequenceId, first, last, by]);
   tx.execute(FLIP, [sequenceId]);
 }
 
-const DELETE_VERSIONS = 'DELETE FROM version WHERE sequence_id = ?1 AND element_id = json(?2)->>0';
-const DELETE = 'DELETE FROM element WHERE sequence_id = ?1 AND element_id = json(?2)->>0';
+const deleteFrom = (table: string) =>
+  statement(
+    ({ json }) => `DELETE FROM ${table} WHERE sequence_id = ?1 AND element_id = ${json('?2', 0, 'bigint')}`,
+  );
+const DELETE_VERSIONS = deleteFrom('version');
+const DELETE = deleteFrom('element');
 
 /** Deletes an element with all its versions. */
 export function deleteElement(tx: WriteTransaction, sequenceId: number, elementId: number): void {
@@ -107,13 +152,19 @@ export function deleteElement(tx: WriteTransaction, sequenceId: number, elementI
   tx.execute(DELETE, parameters);
 }
 
-const KEEP_VERSION = `INSERT INTO version (sequence_id, element_id, version_number, sequence_number, create_time,
+const KEEP_VERSION = statement(
+  ({ json }) => `INSERT INTO version (sequence_id, element_id, version_number, sequence_number, create_time,
     comment, content)
   SELECT sequence_id, element_id, version_number, sequence_number, update_time, comment, content
-  FROM element WHERE sequence_id = ?1 AND element_id = json(?2)->>0`;
-const REPLACE_VERSION = `UPDATE element SET version_number = version_number + 1, update_time = json(?2)->>1,
+  FROM element WHERE sequence_id = ?1 AND element_id = ${json('?2', 0, 'bigint')}`,
+);
+const REPLACE_VERSION = statement(
+  ({
+    json,
+  }) => `UPDATE element SET version_number = version_number + 1, update_time = ${json('?2', 1, 'bigint')},
     comment = ?3, content = ?4
-  WHERE sequence_id = ?1 AND element_id = json(?2)->>0`;
+  WHERE sequence_id = ?1 AND element_id = ${json('?2', 0, 'bigint')}`,
+);
 
 /** Freezes the latest version of an element with the number that it has now, and puts the next in its place. */
 export function replaceVersion(

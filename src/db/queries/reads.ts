@@ -1,8 +1,9 @@
 import type { DataSource } from 'typeorm';
+import { type Engine, textFor } from '../engine.ts';
 import { ElementEntity, type ElementRow } from '../entities/element.ts';
 import { type ElementType, SequenceEntity, type SequenceRow } from '../entities/sequence.ts';
 import { VersionEntity, type VersionRow } from '../entities/version.ts';
-import { sqliteError } from '../errors.ts';
+import { databaseError } from '../errors.ts';
 
 /** An element as reads return it. */
 export type ElementRead = Omit<ElementRow, 'sequenceId'>;
@@ -25,10 +26,12 @@ export interface PageLimits {
  */
 export class Reads {
   readonly #sources: readonly DataSource[];
+  readonly #engine: Engine;
   #next = 0;
 
-  constructor(sources: readonly DataSource[]) {
+  constructor(sources: readonly DataSource[], engine: Engine) {
     this.#sources = sources;
+    this.#engine = engine;
   }
 
   /** The counters of a sequence; undefined where it was never used. */
@@ -144,14 +147,14 @@ export class Reads {
     await Promise.all(
       this.#sources.map((source) =>
         source.query('SELECT id FROM sequence LIMIT 1').catch((error) => {
-          throw sqliteError(error);
+          throw databaseError(this.#engine, error);
         }),
       ),
     );
   }
 
   #query<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
-    return this.#read((source) => source.query<Row[]>(sql, parameters));
+    return this.#read((source) => source.query<Row[]>(textFor(this.#engine, sql), parameters));
   }
 
   async #read<T>(read: (source: DataSource) => Promise<T>): Promise<T> {
@@ -159,7 +162,7 @@ export class Reads {
     try {
       return await read(source);
     } catch (error) {
-      throw sqliteError(error);
+      throw databaseError(this.#engine, error);
     }
   }
 }
@@ -172,7 +175,7 @@ const listElements = (content: boolean) => `
   measured AS (
     SELECT sequence_id, sequence_number,
       100 + octet_length(comment)${content ? ' + coalesce(octet_length(content), 0)' : ''} AS bytes
-    FROM element WHERE sequence_id = (SELECT id FROM seq) AND sequence_number >= ?3
+    FROM element WHERE sequence_id = (SELECT id FROM seq) AND sequence_number >= CAST(?3 AS bigint)
     ORDER BY sequence_number LIMIT ?4),
   page AS (
     SELECT sequence_id, sequence_number, bytes, sum(bytes) OVER (ORDER BY sequence_number) AS total FROM measured)
@@ -192,12 +195,13 @@ const listVersions = (content: boolean) => `
   measured AS (
     SELECT version_number, 100 + octet_length(comment)${content ? ' + coalesce(octet_length(content), 0)' : ''} AS bytes
     FROM (
-      SELECT version_number, comment, content FROM el WHERE version_number <= ?4
+      SELECT version_number, comment, content FROM el WHERE version_number <= CAST(?4 AS bigint)
       UNION ALL
       SELECT * FROM (
-        SELECT v.version_number, v.comment, v.content FROM el CROSS JOIN version v
-        WHERE v.sequence_id = el.sequence_id AND v.element_id = el.element_id AND v.version_number <= ?4
-        ORDER BY v.version_number DESC LIMIT ?5))
+        SELECT v.version_number, v.comment, v.content FROM version v
+        WHERE v.sequence_id = (SELECT sequence_id FROM el) AND v.element_id = (SELECT element_id FROM el)
+          AND v.version_number <= CAST(?4 AS bigint)
+        ORDER BY v.version_number DESC LIMIT ?5) AS replaced) AS versions
     ORDER BY version_number DESC LIMIT ?5),
   page AS (
     SELECT version_number, bytes, sum(bytes) OVER (ORDER BY version_number DESC) AS total FROM measured)

@@ -1,3 +1,4 @@
+import { statement } from '../engine.ts';
 import type { ResyncRow } from '../entities/sync.ts';
 import type { WriteTransaction } from '../transaction.ts';
 import type { DocumentKey } from './sync.ts';
@@ -9,7 +10,13 @@ export interface ResyncScope {
 }
 
 const IN_SCOPE = `sequence_id IN (SELECT id FROM sequence
-  WHERE (?1 IS NULL OR scope = ?1) AND (?2 IS NULL OR element_type = ?2))`;
+  WHERE (CAST(?1 AS text) IS NULL OR scope = ?1) AND (CAST(?2 AS text) IS NULL OR element_type = ?2))`;
+const COUNT = `SELECT (SELECT count(*) FROM element WHERE ${IN_SCOPE}) + (SELECT count(*) FROM version WHERE ${IN_SCOPE})
+  AS total`;
+const CREATE = statement(
+  ({ json }) => `INSERT INTO resync (generation, scope, element_type, marked, total, create_time)
+  VALUES (${json('?3', 0, 'integer')}, ?1, ?2, 0, ${json('?3', 1, 'bigint')}, ${json('?3', 2, 'bigint')})`,
+);
 
 /** The generation of the next resync. */
 export async function nextGeneration(tx: WriteTransaction): Promise<number> {
@@ -27,37 +34,51 @@ export async function createResync(
   generation: number,
   now: number,
 ): Promise<number> {
-  const [row] = await tx.query<{ total: number }>(
-    `SELECT (SELECT count(*) FROM element WHERE ${IN_SCOPE}) + (SELECT count(*) FROM version WHERE ${IN_SCOPE})
-       AS total`,
-    [scope, elementType],
-  );
-  tx.execute(
-    `INSERT INTO resync (generation, scope, element_type, marked, total, create_time)
-     VALUES (json(?3)->>0, ?1, ?2, 0, json(?3)->>1, json(?3)->>2)`,
-    [scope, elementType, JSON.stringify([generation, row!.total, now])],
-  );
+  const [row] = await tx.query<{ total: number }>(COUNT, [scope, elementType]);
+  tx.execute(CREATE, [scope, elementType, JSON.stringify([generation, row!.total, now])]);
   return row!.total;
 }
 
-const PAGE = `SELECT sequence_id AS "sequenceId", element_id AS "elementId", version_number AS "versionNumber" FROM (
+const AFTER = (json: (parameter: string, n: number, type: 'integer' | 'bigint') => string) =>
+  `(sequence_id, element_id, version_number) >
+        (${json('?3', 0, 'integer')}, ${json('?3', 1, 'bigint')}, ${json('?3', 2, 'integer')})`;
+const PAGE = statement(
+  ({
+    json,
+  }) => `SELECT sequence_id AS "sequenceId", element_id AS "elementId", version_number AS "versionNumber" FROM (
     SELECT * FROM (
       SELECT sequence_id, element_id, version_number FROM element
-      WHERE ${IN_SCOPE} AND (sequence_id, element_id, version_number) > (json(?3)->>0, json(?3)->>1, json(?3)->>2)
-      ORDER BY 1, 2, 3 LIMIT ?4)
+      WHERE ${IN_SCOPE} AND ${AFTER(json)}
+      ORDER BY 1, 2, 3 LIMIT ?4) AS elements
     UNION ALL
     SELECT * FROM (
       SELECT sequence_id, element_id, version_number FROM version
-      WHERE ${IN_SCOPE} AND (sequence_id, element_id, version_number) > (json(?3)->>0, json(?3)->>1, json(?3)->>2)
-      ORDER BY 1, 2, 3 LIMIT ?4))
-  ORDER BY 1, 2, 3 LIMIT ?4`;
+      WHERE ${IN_SCOPE} AND ${AFTER(json)}
+      ORDER BY 1, 2, 3 LIMIT ?4) AS versions) AS documents
+  ORDER BY 1, 2, 3 LIMIT ?4`,
+);
 
-const MARK = `INSERT INTO dirty_document (sequence_id, element_id, version_number, mark, since_revision,
-    wanted_revision, since_time, priority, attempts, next_try_time)
-  SELECT k.value->>0, k.value->>1, k.value->>2, ?2, s.revision, s.revision, json(?3)->>0, 1, 0, 0
-  FROM json_each(?1) k CROSS JOIN sequence s WHERE s.id = k.value->>0
+const MARK = statement(
+  ({ each, item, json, probe }) => `INSERT INTO dirty_document (sequence_id, element_id, version_number, mark,
+    since_revision, wanted_revision, since_time, priority, attempts, next_try_time)
+  SELECT ${item(0, 'integer')}, ${item(1, 'bigint')}, ${item(2, 'integer')}, ?2, s.revision, s.revision,
+    ${json('?3', 0, 'bigint')}, 1, 0, 0
+  FROM ${each('?1')} ${probe('sequence', 's', `s.id = ${item(0, 'integer')}`)} WHERE true
   ON CONFLICT (sequence_id, element_id, version_number) DO UPDATE SET mark = excluded.mark, attempts = 0,
-    next_try_time = 0, error = NULL`;
+    next_try_time = 0, error = NULL`,
+);
+const ADVANCE = statement(
+  ({ json }) => `UPDATE resync SET marked = marked + ${json('?1', 1, 'bigint')},
+    cursor_sequence_id = coalesce(${json('?1', 2, 'integer')}, cursor_sequence_id),
+    cursor_element_id = coalesce(${json('?1', 3, 'bigint')}, cursor_element_id),
+    cursor_version_number = coalesce(${json('?1', 4, 'integer')}, cursor_version_number),
+    mark_finish_time = ${json('?1', 5, 'bigint')}
+  WHERE generation = ${json('?1', 0, 'integer')}`,
+);
+const FINISH = statement(
+  ({ json }) => `UPDATE resync SET finish_time = ${json('?1', 1, 'bigint')}
+  WHERE generation = ${json('?1', 0, 'integer')}`,
+);
 
 /** Marks the next documents of a resync dirty, at low priority; returns how many, fewer than `limit` at its end. */
 export async function markNext(
@@ -81,29 +102,20 @@ export async function markNext(
       mark,
       JSON.stringify([now]),
     ]);
-  tx.execute(
-    `UPDATE resync SET marked = marked + json(?1)->>1,
-       cursor_sequence_id = coalesce(json(?1)->>2, cursor_sequence_id),
-       cursor_element_id = coalesce(json(?1)->>3, cursor_element_id),
-       cursor_version_number = coalesce(json(?1)->>4, cursor_version_number), mark_finish_time = json(?1)->>5
-     WHERE generation = json(?1)->>0`,
-    [
-      JSON.stringify([
-        resync.generation,
-        page.length,
-        last?.sequenceId ?? null,
-        last?.elementId ?? null,
-        last?.versionNumber ?? null,
-        page.length < limit ? now : null,
-      ]),
-    ],
-  );
+  tx.execute(ADVANCE, [
+    JSON.stringify([
+      resync.generation,
+      page.length,
+      last?.sequenceId ?? null,
+      last?.elementId ?? null,
+      last?.versionNumber ?? null,
+      page.length < limit ? now : null,
+    ]),
+  ]);
   return page.length;
 }
 
 /** Notes that the index has acknowledged all of a resync. */
 export function finishResync(tx: WriteTransaction, generation: number, now: number): void {
-  tx.execute('UPDATE resync SET finish_time = json(?1)->>1 WHERE generation = json(?1)->>0', [
-    JSON.stringify([generation, now]),
-  ]);
+  tx.execute(FINISH, [JSON.stringify([generation, now])]);
 }

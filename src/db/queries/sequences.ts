@@ -1,20 +1,50 @@
+import { statement, type Words } from '../engine.ts';
 import type { ElementType, SequenceRow } from '../entities/sequence.ts';
 import type { WriteTransaction } from '../transaction.ts';
 
-const LOCK = `SELECT s.id, s.scope, s.element_type AS "elementType", s.size, s.revision,
+/** A sequence's key, and its row once it is locked; null where another transaction holds it. */
+export interface SequenceLock {
+  readonly scope: string;
+  readonly elementType: ElementType;
+  readonly row: SequenceRow | null;
+}
+
+const keyOf =
+  ({ item }: Words) =>
+  (s: string) =>
+    `${s}.scope = ${item(0, 'text')} AND ${s}.element_type = ${item(1, 'text')}`;
+const LOCK = statement(
+  (words) => `SELECT s.id, s.scope, s.element_type AS "elementType", s.size, s.revision,
     s.order_revision AS "orderRevision", s.last_change_time AS "lastChangeTime"
-  FROM json_each(?1) k CROSS JOIN sequence s
-  WHERE s.scope = k.value->>0 AND s.element_type = k.value->>1`;
+  FROM ${words.each('?1')} ${words.probe('sequence', 's', keyOf(words)('s'), 'wait')}`,
+);
+// What is locked is read as it is now; what is there at all, as it was when the statement began.
+const LOCK_FREE = statement(
+  (words) => `SELECT free.id, s.scope, s.element_type AS "elementType", free.size, free.revision,
+    free.order_revision AS "orderRevision", free.last_change_time AS "lastChangeTime"
+  FROM ${words.each('?1')} ${words.probe('sequence', 's', keyOf(words)('s'))}
+    ${words.leftProbe('sequence', 'free', 'free.id = s.id', 'skip')}`,
+);
 
 /**
- * Locks sequences and returns the rows of those that were ever used. On SQLite the transaction itself is the
- * lock: BEGIN IMMEDIATE has excluded every other writer before this reads.
+ * Locks sequences and returns those that were ever used. On SQLite the transaction itself is the lock: BEGIN IMMEDIATE
+ * has excluded every other writer before this reads. On PostgreSQL it is the row. One sequence is waited for; of
+ * several, those that others hold are passed over, so that a busy one does not hold up the rest; nobody who holds one
+ * waits for another.
  */
-export function lockSequences(
+export async function lockSequences(
   tx: WriteTransaction,
   keys: readonly (readonly [scope: string, elementType: ElementType])[],
-): Promise<SequenceRow[]> {
-  return tx.query<SequenceRow>(LOCK, [JSON.stringify(keys)]);
+): Promise<SequenceLock[]> {
+  const several = keys.length > 1 && tx.engine.capabilities.locksRows;
+  const rows = await tx.query<Omit<SequenceRow, 'id'> & { id: number | null }>(several ? LOCK_FREE : LOCK, [
+    JSON.stringify(keys),
+  ]);
+  return rows.map(({ id, ...row }) => ({
+    scope: row.scope,
+    elementType: row.elementType,
+    row: id === null ? null : { id, ...row },
+  }));
 }
 
 const CREATE = `INSERT INTO sequence (scope, element_type, size, revision, order_revision, last_change_time)
@@ -30,13 +60,15 @@ export async function createSequence(
   return row!.id;
 }
 
-const UPDATE = `WITH n AS MATERIALIZED (
-    SELECT value->>0 AS id, value->>1 AS size, value->>2 AS revision, value->>3 AS order_revision,
-      value->>4 AS last_change_time
-    FROM json_each(?1))
+const UPDATE = statement(
+  ({ each, item, matching }) => `WITH n AS MATERIALIZED (
+    SELECT ${item(0, 'integer')} AS id, ${item(1, 'integer')} AS size, ${item(2, 'bigint')} AS revision,
+      ${item(3, 'bigint')} AS order_revision, ${item(4, 'bigint')} AS last_change_time
+    FROM ${each('?1')})
   UPDATE sequence SET size = n.size, revision = n.revision, order_revision = n.order_revision,
     last_change_time = n.last_change_time
-  FROM n WHERE sequence.id = n.id`;
+  ${matching('sequence', 'n', (s) => `${s}.id = n.id`)}`,
+);
 
 /** Writes the counters of locked sequences back. */
 export function updateSequences(

@@ -1,8 +1,9 @@
 import type { DataSource } from 'typeorm';
+import { type Engine, type Statement, statement, textFor, type Words } from '../engine.ts';
 import { PARKED } from '../entities/dirty-document.ts';
 import type { ElementType } from '../entities/sequence.ts';
 import type { ResyncRow, SyncTargetRow } from '../entities/sync.ts';
-import { sqliteError } from '../errors.ts';
+import { databaseError } from '../errors.ts';
 import type { WriteTransaction } from '../transaction.ts';
 
 /** The key of a document. */
@@ -63,9 +64,11 @@ const DUE = `SELECT d.sequence_id AS "sequenceId", d.element_id AS "elementId", 
   WHERE d.priority = ?1 AND d.next_try_time <= ?2 AND s.id = d.sequence_id AND n.version_number IS NULL
   ORDER BY d.next_try_time LIMIT ?3`;
 
-const LOAD = `WITH k AS MATERIALIZED (
-    SELECT key AS i, value->>0 AS sequence_id, value->>1 AS element_id, value->>2 AS version_number
-    FROM json_each(?1)),
+const LOAD = statement(
+  ({ each, index, item }) => `WITH k AS MATERIALIZED (
+    SELECT ${index('k')} AS i, ${item(0, 'integer')} AS sequence_id, ${item(1, 'bigint')} AS element_id,
+      ${item(2, 'integer')} AS version_number
+    FROM ${each('?1')}),
   measured AS (
     SELECT k.*, e.version_number AS latest, v.version_number AS replaced,
       octet_length(coalesce(CASE WHEN v.version_number IS NULL THEN e.content ELSE v.content END, '')) + 512 AS bytes
@@ -81,14 +84,15 @@ const LOAD = `WITH k AS MATERIALIZED (
     LEFT JOIN version v ON v.sequence_id = page.sequence_id AND v.element_id = page.element_id
       AND v.version_number = page.version_number
   WHERE page.total <= ?2 OR page.total = page.bytes
-  ORDER BY page.i`;
+  ORDER BY page.i`,
+);
 
-const COUNTS = `SELECT count(*) AS dirty, coalesce(sum(next_try_time = ${PARKED}), 0) AS parked,
+const COUNTS = `SELECT count(*) AS dirty, count(*) FILTER (WHERE next_try_time = ${PARKED}) AS parked,
     min(CASE WHEN next_try_time < ${PARKED} THEN since_time END) AS "oldestTime"
   FROM dirty_document`;
 
 const PENDING = `SELECT d.element_id AS "elementId", d.version_number AS "versionNumber",
-    d.next_try_time = ${PARKED} AS parked
+    CASE WHEN d.next_try_time = ${PARKED} THEN 1 ELSE 0 END AS parked
   FROM sequence s CROSS JOIN dirty_document d
   WHERE s.scope = ?1 AND s.element_type = ?2 AND d.sequence_id = s.id AND d.since_revision <= ?3
   ORDER BY parked DESC LIMIT 1`;
@@ -103,9 +107,11 @@ const LIST_PARKED = `SELECT d.sequence_id AS "sequenceId", d.element_id AS "elem
 /** What is read of the dirty documents, on a connection that only reads. All throw DatabaseError. */
 export class SyncReads {
   readonly #source: DataSource;
+  readonly #engine: Engine;
 
-  constructor(source: DataSource) {
+  constructor(source: DataSource, engine: Engine) {
     this.#source = source;
+    this.#engine = engine;
   }
 
   /** Up to `limit` documents of a priority that are due at `now` (microseconds), the longest due first. */
@@ -120,7 +126,7 @@ export class SyncReads {
   async nextDueTime(after: number): Promise<number | undefined> {
     const [row] = await this.#query<{ next: number | null }>(
       `SELECT min(next) AS next FROM (SELECT min(next_try_time) AS next FROM dirty_document
-         WHERE priority IN (0, 1) AND next_try_time > ?1 AND next_try_time < ${PARKED} GROUP BY priority)`,
+         WHERE priority IN (0, 1) AND next_try_time > ?1 AND next_try_time < ${PARKED} GROUP BY priority) AS times`,
       [after],
     );
     return row?.next ?? undefined;
@@ -208,7 +214,7 @@ export class SyncReads {
     const clean = (table: string) => `EXISTS (SELECT 1 FROM ${table} LEFT JOIN dirty_document d
       USING (sequence_id, element_id, version_number) WHERE d.mark IS NULL)`;
     const [row] = await this.#query<{ clean: number }>(
-      `SELECT ${clean('element')} OR ${clean('version')} AS clean`,
+      `SELECT CASE WHEN ${clean('element')} OR ${clean('version')} THEN 1 ELSE 0 END AS clean`,
       [],
     );
     return row!.clean === 1;
@@ -217,8 +223,9 @@ export class SyncReads {
   /** How many documents of low priority are dirty, parked ones apart, counted up to `limit`. */
   async backlog(limit: number): Promise<number> {
     const [row] = await this.#query<{ n: number }>(
-      'SELECT count(*) AS n FROM (SELECT 1 FROM dirty_document WHERE priority = 1 AND next_try_time < ?2 LIMIT ?1)',
-      [limit, PARKED],
+      `SELECT count(*) AS n FROM (SELECT 1 FROM dirty_document
+         WHERE priority = 1 AND next_try_time < ${PARKED} LIMIT ?1) AS waiting`,
+      [limit],
     );
     return row!.n;
   }
@@ -228,27 +235,73 @@ export class SyncReads {
     const [row] = await this.#query<{ n: number }>(
       `SELECT count(*) AS n FROM dirty_document d CROSS JOIN sequence s
        WHERE s.id = d.sequence_id AND d.next_try_time < ${PARKED} AND d.since_time <= ?3
-         AND (?1 IS NULL OR s.scope = ?1) AND (?2 IS NULL OR s.element_type = ?2)`,
+         AND (CAST(?1 AS text) IS NULL OR s.scope = ?1)
+         AND (CAST(?2 AS text) IS NULL OR s.element_type = ?2)`,
       [scope, elementType, before],
     );
     return row!.n;
   }
 
-  async #query<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
+  async #query<Row>(sql: Statement | string, parameters: unknown[]): Promise<Row[]> {
     try {
-      return await this.#source.query<Row[]>(sql, parameters);
+      return await this.#source.query<Row[]>(textFor(this.#engine, sql), parameters);
     } catch (error) {
-      throw sqliteError(error);
+      throw databaseError(this.#engine, error);
     }
   }
 }
 
 const keyOf = (key: DocumentKey) => [key.sequenceId, key.elementId, key.versionNumber];
 
-const KEYS = `SELECT value->>0 AS sequence_id, value->>1 AS element_id, value->>2 AS version_number, value->>3 AS a,
-  value->>4 AS b, value->>5 AS c, value->>6 AS d FROM json_each(?1)`;
-const SAME = `dirty_document.sequence_id = k.sequence_id AND dirty_document.element_id = k.element_id
-  AND dirty_document.version_number = k.version_number`;
+// Keys, and what else a document comes with.
+const ROWS = ({ each, item }: Words, rest: string) => `WITH k AS MATERIALIZED (
+    SELECT ${item(0, 'integer')} AS sequence_id, ${item(1, 'bigint')} AS element_id,
+      ${item(2, 'integer')} AS version_number${rest} FROM ${each('?1')})`;
+const SAME = (d: string) => `${d}.sequence_id = k.sequence_id AND ${d}.element_id = k.element_id
+  AND ${d}.version_number = k.version_number`;
+const SAME_MARK = (d: string) => `${SAME(d)} AND ${d}.mark = k.mark`;
+
+// Documents that another transaction is changing are passed over, so that who clears marks never waits for a writer
+// who may be waiting for him. What is passed over stays dirty and is sent again.
+const CLEAR = statement(
+  (words) => `${ROWS(words, `, ${words.item(3, 'text')} AS mark`)}
+  ${words.deleteMatching('dirty_document', 'k', ['sequence_id', 'element_id', 'version_number', 'mark'], 'skip')}`,
+);
+const RAISE = statement(
+  (words) => `${ROWS(words, `, ${words.item(4, 'bigint')} AS revision, ${words.item(5, 'bigint')} AS time`)}
+  UPDATE dirty_document SET since_revision = k.revision, since_time = k.time
+  ${words.matching('dirty_document', 'k', SAME, 'skip')}`,
+);
+const POSTPONE = statement(
+  (words) => `${ROWS(
+    words,
+    `, ${words.item(3, 'text')} AS mark, ${words.item(4, 'bigint')} AS time, ${words.item(5, 'integer')} AS attempts,
+      ${words.item(6, 'text')} AS error`,
+  )}
+  UPDATE dirty_document SET next_try_time = k.time, attempts = k.attempts, error = k.error
+  ${words.matching('dirty_document', 'k', SAME_MARK, 'skip')}`,
+);
+const HASTEN = statement(
+  ({ json }) => `UPDATE dirty_document SET next_try_time = ${json('?1', 0, 'bigint')}
+  WHERE next_try_time > ${json('?1', 1, 'bigint')} AND next_try_time < ${PARKED}`,
+);
+const UNPARK = `UPDATE dirty_document SET next_try_time = 0, attempts = 0`;
+const UNPARK_ALL = `WITH one AS (SELECT 1) ${UNPARK} WHERE next_try_time = ${PARKED} RETURNING 1`;
+const UNPARK_LISTED = statement(
+  ({ each, item, probe, matching }) => `WITH k AS MATERIALIZED (
+    SELECT s.id AS sequence_id, ${item(2, 'bigint')} AS element_id, ${item(3, 'integer')} AS version_number
+    FROM ${each('?1')}
+      ${probe('sequence', 's', `s.scope = ${item(0, 'text')} AND s.element_type = ${item(1, 'text')}`)})
+  ${UNPARK} ${matching('dirty_document', 'k', SAME)} AND next_try_time = ${PARKED} RETURNING 1`,
+);
+const SAVE_TARGET = statement(
+  ({ greatest }) => `INSERT INTO sync_target (id, identity, generation, sending) VALUES (1, ?1, ?2, ?3)
+  ON CONFLICT (id) DO UPDATE SET identity = excluded.identity, sending = excluded.sending,
+    generation = ${greatest('sync_target.generation', 'excluded.generation')}`,
+);
+const RETARGET = `INSERT INTO sync_target (id, identity, generation, sending) VALUES (1, ?1, ?2, 0)
+  ON CONFLICT (id) DO UPDATE SET generation = excluded.generation, identity = excluded.identity,
+    sending = CASE WHEN sync_target.identity = excluded.identity THEN sync_target.sending ELSE 0 END`;
 
 /** Clears documents that the index has acknowledged; one that changed meanwhile stays, since its newer revision. */
 export function acknowledge(
@@ -258,16 +311,8 @@ export function acknowledge(
 ): void {
   if (documents.length === 0) return;
   const json = JSON.stringify(documents.map((d) => [...keyOf(d), d.mark, d.wantedRevision + 1, now]));
-  tx.execute(
-    `WITH k AS MATERIALIZED (${KEYS}) DELETE FROM dirty_document WHERE
-       (sequence_id, element_id, version_number, mark) IN (SELECT sequence_id, element_id, version_number, a FROM k)`,
-    [json],
-  );
-  tx.execute(
-    `WITH k AS MATERIALIZED (${KEYS}) UPDATE dirty_document SET since_revision = k.b, since_time = k.c
-     FROM k WHERE ${SAME}`,
-    [json],
-  );
+  tx.execute(CLEAR, [json]);
+  tx.execute(RAISE, [json]);
 }
 
 /** Makes documents due at another time, with the attempts and the error that led to it. */
@@ -281,12 +326,11 @@ export function postpone(
   })[],
 ): void {
   if (documents.length === 0) return;
-  tx.execute(
-    `WITH k AS MATERIALIZED (${KEYS})
-     UPDATE dirty_document SET next_try_time = k.b, attempts = k.c, error = k.d
-     FROM k WHERE ${SAME} AND dirty_document.mark = k.a`,
-    [JSON.stringify(documents.map((d) => [...keyOf(d), d.mark, d.nextTryTime, d.attempts, d.error]))],
-  );
+  tx.execute(POSTPONE, [
+    JSON.stringify(
+      documents.map((d) => [...keyOf(d), d.mark, Math.ceil(d.nextTryTime), d.attempts, d.error]),
+    ),
+  ]);
 }
 
 /**
@@ -294,11 +338,7 @@ export function postpone(
  * the clock was put back.
  */
 export function hasten(tx: WriteTransaction, now: number, longestWait: number): void {
-  tx.execute(
-    `UPDATE dirty_document SET next_try_time = json(?1)->>0
-     WHERE next_try_time > json(?1)->>1 AND next_try_time < ${PARKED}`,
-    [JSON.stringify([now, now + longestWait])],
-  );
+  tx.execute(HASTEN, [JSON.stringify([now, now + longestWait])]);
 }
 
 /** A document by its scope and type, where its sequence's id is not known. */
@@ -314,38 +354,22 @@ export async function unpark(
   tx: WriteTransaction,
   documents: readonly NamedDocument[] | 'all',
 ): Promise<number> {
-  const reset = `next_try_time = 0, attempts = 0`;
   const rows =
     documents === 'all'
-      ? await tx.query(
-          `WITH one AS (SELECT 1) UPDATE dirty_document SET ${reset} WHERE next_try_time = ${PARKED} RETURNING 1`,
-        )
-      : await tx.query(
-          `WITH k AS MATERIALIZED (
-             SELECT s.id AS sequence_id, value->>2 AS element_id, value->>3 AS version_number
-             FROM json_each(?1) CROSS JOIN sequence s
-             WHERE s.scope = value->>0 AND s.element_type = value->>1)
-           UPDATE dirty_document SET ${reset} FROM k WHERE ${SAME} AND next_try_time = ${PARKED} RETURNING 1`,
-          [JSON.stringify(documents)],
-        );
+      ? await tx.query(UNPARK_ALL)
+      : await tx.query(UNPARK_LISTED, [JSON.stringify(documents)]);
   return rows.length;
 }
 
+/** The identity of a target where documents have not been sent, or nobody knows to which. */
+export const UNKNOWN_TARGET = '';
+
 /** Notes what the documents are sent to, and whether a process is sending. */
 export function saveTarget(tx: WriteTransaction, target: Omit<SyncTargetRow, 'id'>): void {
-  tx.execute(
-    `INSERT INTO sync_target (id, identity, generation, sending) VALUES (1, ?1, ?2, ?3)
-     ON CONFLICT (id) DO UPDATE SET identity = ?1, generation = max(generation, ?2), sending = ?3`,
-    [target.identity, target.generation, target.sending],
-  );
+  tx.execute(SAVE_TARGET, [target.identity, target.generation, target.sending]);
 }
 
 /** Notes that documents of a new generation go to this target, where they may have gone to another before. */
 export function retarget(tx: WriteTransaction, identity: string, generation: number): void {
-  tx.execute(
-    `INSERT INTO sync_target (id, identity, generation, sending) VALUES (1, ?1, ?2, 0)
-     ON CONFLICT (id) DO UPDATE SET generation = ?2, sending = CASE WHEN identity = ?1 THEN sending ELSE 0 END,
-       identity = ?1`,
-    [identity, generation],
-  );
+  tx.execute(RETARGET, [identity, generation]);
 }

@@ -23,7 +23,7 @@ export async function move(
     from < to ? { first: from + 1, last: to, by: -1 } : { first: to, last: from - 1, by: 1 };
   const id = sequence.id!;
   const time = sequence.advance(true);
-  moveElement(batch.tx, id, { elementId: write.elementId, to, ...shifted });
+  moveElement(batch.tx, id, { elementId: write.elementId, from, to, ...shifted });
   markRange(
     batch.tx,
     id,

@@ -29,6 +29,8 @@ interface Answer {
 }
 
 const MAX_ANSWER_BYTES = 1024 * 1024;
+/** Documents in an answer to a search: as many as Typesense gives. */
+const SEARCH_PAGE = 250;
 const MAX_DETAIL_LENGTH = 4_096;
 const COLLECTION_MISSING = /Collection not found|No collection with name/i;
 const MISSING = /Could not find a document with id/i;
@@ -99,8 +101,62 @@ export class TypesenseClientTarget implements Target {
     return undefined;
   }
 
-  /** The service cannot delete by filter: what is left of removed elements was deleted one by one. */
-  async deleteOlder(): Promise<void> {}
+  /**
+   * The service cannot delete by filter: what is left is searched for and deleted one by one, until nothing is found.
+   * What the signal cuts off is carried on by the next call.
+   */
+  async deleteOlder(
+    scope: { scope: string | null; elementType: string | null },
+    generation: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    /** What Typesense has lost the id of is found for ever, and deleted never. */
+    const deleted = new Set<unknown>();
+    for (let page = 1; ; ) {
+      const hits = await this.#search(olderFilter(scope, generation), page, signal);
+      if (hits.length === 0) return;
+      // A filter compares words, without case and symbols: it only narrows the search down.
+      const orphans = hits.filter(
+        (hit) => (scope.scope === null || hit['scope'] === scope.scope) && !deleted.has(hit['id']),
+      );
+      for (const { id } of orphans) deleted.add(id);
+      for (let first = 0; first < orphans.length; first += this.concurrency) {
+        const some = orphans.slice(first, first + this.concurrency);
+        const verdicts = await this.send(
+          some.map(({ id }): Operation => ({ kind: 'delete', id: String(id) })),
+          signal,
+        );
+        for (const verdict of verdicts)
+          if (verdict.kind === 'refused') throw new OutageError(verdict.error, { unanswered: false });
+      }
+      page = orphans.length === 0 ? page + 1 : 1;
+    }
+  }
+
+  async #search(
+    filter: string,
+    page: number,
+    signal: AbortSignal,
+  ): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    const parameters = {
+      q: '*',
+      query_by: 'comment',
+      filter_by: filter,
+      include_fields: 'id,scope',
+      per_page: SEARCH_PAGE,
+      page,
+    };
+    const answer = await this.#post(
+      '/search',
+      { collection_name: this.#options.collection, parameters },
+      signal,
+    );
+    if (answer.status >= 300) throw outage(answer, COLLECTION_MISSING.test(answer.detail));
+    const { hits } = answer.body;
+    if (!Array.isArray(hits))
+      throw new OutageError('the answer is not that of a search', { unanswered: true });
+    return hits.map((hit: { document?: Readonly<Record<string, unknown>> }) => hit.document ?? {});
+  }
 
   async drop(): Promise<void> {
     throw new Error('the Typesense Client service cannot drop a collection; drop it in Typesense');
@@ -160,10 +216,23 @@ function verdictOf(answer: Answer): Verdict {
   throw outage(answer);
 }
 
-function outage(answer: Answer): OutageError {
+function olderFilter(
+  { scope, elementType }: { scope: string | null; elementType: string | null },
+  generation: number,
+): string {
+  const filters = [`sync_generation:<${generation}`];
+  if (elementType !== null) filters.push(`element_type:=\`${elementType}\``);
+  if (scope !== null) filters.push(`scope:=\`${scope}\``);
+  return filters.join(' && ');
+}
+
+function outage(
+  answer: Answer,
+  collectionMissing = answer.status === 404 || COLLECTION_MISSING.test(answer.detail),
+): OutageError {
   return new OutageError(`it answered ${answer.status} ${answer.detail}`.slice(0, 500), {
     unanswered: leavesOpen(answer.status),
-    collectionMissing: answer.status === 404 || COLLECTION_MISSING.test(answer.detail),
+    collectionMissing,
     retryAfterMs: answer.retryAfterMs,
   });
 }

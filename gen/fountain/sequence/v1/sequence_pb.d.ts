@@ -25,11 +25,12 @@
 // google.rpc.RetryInfo. Besides the reasons named at each method, any method can
 // answer INVALID_FIELD (INVALID_ARGUMENT) where a field breaks its rule,
 // DATABASE_UNAVAILABLE or DRAINING (UNAVAILABLE), DEADLINE_EXCEEDED (30 s when the
-// caller sets no deadline), CANCELLED, and INTERNAL with a correlation id; any
-// write also REQUEST_ID_REUSED (INVALID_ARGUMENT), OVERLOADED
-// (RESOURCE_EXHAUSTED, retry after the time in RetryInfo) and OUTCOME_UNKNOWN
-// (UNAVAILABLE: the write may or may not have happened; repeat it with the same
-// request_id).
+// caller sets no deadline), CANCELLED, INTERNAL with a correlation id, OVERLOADED
+// (RESOURCE_EXHAUSTED: the service) and RATE_LIMITED (RESOURCE_EXHAUSTED: this
+// caller has made more calls than RATE_LIMIT), both to be tried again after the
+// time in RetryInfo; any write also REQUEST_ID_REUSED (INVALID_ARGUMENT) and
+// OUTCOME_UNKNOWN (UNAVAILABLE: the write may or may not have happened; repeat it
+// with the same request_id).
 //
 // Limits. A request body is 4194304 bytes at most, also after decompression.
 // Each field's limit stands in the `Rule:` line of its comment, word for word as

@@ -11,7 +11,7 @@ import { count, oneOf } from './options.ts';
 import { Progress } from './progress.ts';
 import { residentMB } from './resident.ts';
 import { RESULTS } from './results.ts';
-import type { SoakResult } from './soak-result.ts';
+import type { SoakResult } from './steady-result.ts';
 import { SCOPE, Stores } from './stores.ts';
 import { formatted } from './table.ts';
 

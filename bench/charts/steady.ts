@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RESULTS } from '../results.ts';
-import type { SoakResult } from '../soak-result.ts';
+import type { SoakResult } from '../steady-result.ts';
 import { formatted } from '../table.ts';
 import { lineChart } from './chart.ts';
 

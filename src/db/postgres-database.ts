@@ -1,0 +1,85 @@
+import type { DataSource } from 'typeorm';
+import { POSTGRES } from './engine.ts';
+import { migrateUnderLock } from './migrate.ts';
+import type { DatabaseOptions, OpenParts } from './open.ts';
+import {
+  openPostgresSource,
+  type PostgresAddress,
+  type PostgresPoolOptions,
+  postgresPool,
+} from './postgres.ts';
+import { PostgresWriter } from './postgres-writer.ts';
+import { Reads } from './queries/reads.ts';
+import { SyncReads } from './queries/sync.ts';
+
+const SYNC_READERS = 2;
+// The writer's statements find their rows by an index, whatever the statistics of a young table say; a plan made once
+// for a table that was empty would read all of it later. (Counting still reads it all, where there is no other way.)
+const ALWAYS_BY_INDEX = {
+  plan_cache_mode: 'force_generic_plan',
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  random_page_cost: '0.01',
+};
+
+/** Opens a PostgreSQL database, which others may write at the same time. It must exist; its tables are created. */
+export async function openPostgres(
+  address: PostgresAddress,
+  options: DatabaseOptions,
+  closers: (() => Promise<void>)[],
+): Promise<OpenParts> {
+  const {
+    writers = 2,
+    lockTimeoutMs = 5_000,
+    statementTimeoutMs = 30_000,
+    name = 'sequence-service',
+  } = options;
+  const open = async (pool: Partial<PostgresPoolOptions>) => {
+    const source = await openPostgresSource(address, {
+      size: 1,
+      name,
+      statementTimeoutMs,
+      lockTimeoutMs,
+      ...pool,
+    });
+    closers.push(() => source.destroy());
+    return source;
+  };
+  const migrated = await withSource(address, `${name} migrate`, (source) =>
+    migrateUnderLock(source, options.migrate),
+  );
+  // One more, to cancel what the others run.
+  const writerSource = await open({ size: writers + 1, name: `${name} write`, settings: ALWAYS_BY_INDEX });
+  const writer = new PostgresWriter(postgresPool(writerSource));
+  closers.push(() => writer.close());
+  const reader = await open({ size: options.readers, name: `${name} read`, readOnly: true });
+  const syncReader = await open({ size: SYNC_READERS, name: `${name} sync`, readOnly: true });
+  return {
+    engine: POSTGRES,
+    lanes: writers,
+    writer,
+    reads: new Reads([reader], POSTGRES),
+    syncReads: new SyncReads(syncReader, POSTGRES),
+    migrated,
+  };
+}
+
+/** Does something on a pool of its own, without time-outs of statements. */
+export async function withSource<T>(
+  address: PostgresAddress,
+  name: string,
+  use: (source: DataSource) => Promise<T>,
+): Promise<T> {
+  const source = await openPostgresSource(address, {
+    size: 2,
+    name,
+    statementTimeoutMs: 0,
+    lockTimeoutMs: 0,
+  });
+  try {
+    return await use(source);
+  } finally {
+    await source.destroy();
+  }
+}

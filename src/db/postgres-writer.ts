@@ -1,0 +1,221 @@
+import pg, { type Pool, type PoolClient, type QueryResult } from 'pg';
+import { POSTGRES, type Statement, textFor } from './engine.ts';
+import { DatabaseError, driverCode, postgresError } from './errors.ts';
+import type { SqlValue, WriteConnection, WriteTransaction } from './transaction.ts';
+
+/** How long a cancelled transaction has to end before its connection is cut. */
+const CANCEL_GRACE_MS = 1_000;
+// Whatever the server's default is: the writer counts on each statement to see what was committed before it began.
+const BEGIN = 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE';
+
+/**
+ * Runs write transactions on PostgreSQL, each on a connection of the pool. Statements are sent as they are given, each
+ * without waiting for the one before (the driver's pipeline mode), and prepared once a connection: every text is a
+ * constant of `queries/`. BEGIN goes with the first, COMMIT with the last. One that fails aborts the transaction on the
+ * server, which refuses what was sent behind it and takes COMMIT for ROLLBACK.
+ */
+export class PostgresWriter implements WriteConnection {
+  readonly #pool: Pool;
+  readonly #running = new Set<Promise<unknown>>();
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  transaction<T>(body: (tx: WriteTransaction) => Promise<T>, timeoutMs: number): Promise<T> {
+    const running = this.#transaction(body, timeoutMs);
+    this.#running.add(running);
+    running.catch(() => {}).finally(() => this.#running.delete(running));
+    return running;
+  }
+
+  async #transaction<T>(body: (tx: WriteTransaction) => Promise<T>, timeoutMs: number): Promise<T> {
+    const connection = new Connection(await this.#connect(), this.#pool);
+    const tx = new PostgresTransaction(connection.client);
+    const timer = setTimeout(() => {
+      tx.end(new DatabaseError('timeout', `the transaction did not end within ${timeoutMs} ms`));
+      connection.cancel();
+    }, timeoutMs);
+    try {
+      const result = await body(tx);
+      await tx.commit(() => connection.warned);
+      return result;
+    } catch (error) {
+      tx.end(new DatabaseError('data', 'the transaction has ended'));
+      await tx.rollback();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      await connection.release(tx.broken);
+    }
+  }
+
+  async #connect(): Promise<PoolClient> {
+    try {
+      return await this.#pool.connect();
+    } catch (error) {
+      throw new DatabaseError('unavailable', error instanceof Error ? error.message : String(error), error);
+    }
+  }
+
+  /** Waits for the running transactions. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+}
+
+/** A connection for the time of one transaction. */
+class Connection {
+  readonly client: PoolClient;
+  /** Whether the server has warned: it does where COMMIT has not waited for what it should have waited for. */
+  warned = false;
+  readonly #pool: Pool;
+  #lost = false;
+  #cancelled: Promise<void> | undefined;
+  #cut: NodeJS.Timeout | undefined;
+  readonly #onError = () => {
+    // Whoever waits for an answer is told as well.
+    this.#lost = true;
+  };
+  readonly #onNotice = ({ code }: { code?: string | undefined }) => {
+    this.warned ||= code?.startsWith('01') ?? false;
+  };
+
+  constructor(client: PoolClient, pool: Pool) {
+    this.client = client;
+    this.#pool = pool;
+    client.on('error', this.#onError);
+    client.on('notice', this.#onNotice);
+  }
+
+  /** Ends the statement that runs; where that does not help soon, the connection. */
+  cancel(): void {
+    const { processID } = this.client as unknown as { processID: number };
+    this.#cancelled = this.#pool.query('SELECT pg_cancel_backend($1)', [processID]).then(
+      () => {},
+      // Then the connection is cut.
+      () => {},
+    );
+    this.#cut = setTimeout(() => this.#destroy(), CANCEL_GRACE_MS);
+  }
+
+  /** Gives the connection back, or ends it where it cannot be used again. */
+  async release(broken: boolean): Promise<void> {
+    if (this.#cancelled && !this.#lost) {
+      // A late cancellation must not hit the next transaction: after an answer that was asked for behind it, it cannot.
+      await this.#cancelled;
+      await this.client.query('ROLLBACK').catch(() => this.#destroy());
+    }
+    clearTimeout(this.#cut);
+    this.client.off('error', this.#onError);
+    this.client.off('notice', this.#onNotice);
+    if (this.#lost || broken) this.#destroy();
+    this.client.release(this.#lost || broken);
+  }
+
+  #destroy(): void {
+    this.#lost = true;
+    // `end()` would wait for what is under way.
+    (this.client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  }
+}
+
+class PostgresTransaction implements WriteTransaction {
+  readonly engine = POSTGRES;
+  /** Whether the connection must not be used again. */
+  broken = false;
+  readonly #client: PoolClient;
+  #sent: Promise<unknown>[] = [];
+  #failure: DatabaseError | undefined;
+  #ended: DatabaseError | undefined;
+
+  constructor(client: PoolClient) {
+    this.#client = client;
+  }
+
+  async query<Row>(sql: Statement | string, parameters: readonly SqlValue[] = []): Promise<Row[]> {
+    const refusal = this.#ended ?? this.#failure;
+    if (refusal) throw refusal;
+    if (this.#sent.length === 0) this.#send(BEGIN);
+    const { rows } = await this.#send({ ...prepared(textFor(POSTGRES, sql)), values: [...parameters] });
+    return rows as Row[];
+  }
+
+  execute(sql: Statement | string, parameters: readonly SqlValue[] = []): void {
+    // Not lost: it is noted as the transaction's failure.
+    this.query(sql, parameters).catch(() => {});
+  }
+
+  /** From now on every statement fails with this. */
+  end(reason: DatabaseError): void {
+    this.#ended ??= reason;
+  }
+
+  /** @param warned tells whether the server has warned */
+  async commit(warned: () => boolean): Promise<void> {
+    if (this.#ended) throw this.#ended;
+    this.end(new DatabaseError('data', 'the transaction has ended'));
+    if (this.#sent.length === 0) return;
+    // Behind what is under way: had that failed, the server would take it for ROLLBACK.
+    const commit = this.#client.query('COMMIT');
+    const committed = commit.then(
+      ({ command }) => command === 'COMMIT',
+      (error: unknown) => error,
+    );
+    await Promise.allSettled(this.#sent);
+    const outcome = await committed;
+    // The server had an error of its own for a statement before COMMIT: that one has rolled back, or never run.
+    if (this.#failure?.cause instanceof pg.DatabaseError) throw this.#failure;
+    if (outcome === true && !warned()) return;
+    if (outcome === true) throw new DatabaseError('outcome_unknown', 'the server warned about the commit');
+    if (outcome === false) throw this.#failure ?? new DatabaseError('unavailable', 'COMMIT rolled back');
+    if (isVerdict(outcome)) throw postgresError(outcome);
+    this.broken = true;
+    throw new DatabaseError('outcome_unknown', String(outcome), outcome);
+  }
+
+  async rollback(): Promise<void> {
+    if (this.#sent.length === 0) return;
+    await Promise.allSettled(this.#sent);
+    await this.#client.query('ROLLBACK').catch(() => {
+      // The server rolls back what has no connection any more.
+      this.broken = true;
+    });
+  }
+
+  #send(query: string | { name: string; text: string; values: SqlValue[] }): Promise<QueryResult> {
+    const answer = (this.#client.query(query as string) as Promise<QueryResult>).catch((error: unknown) => {
+      // Answers come in the order of the statements: the first failure is the cause of the others.
+      this.#failure ??= postgresError(error);
+      if (OVERTAKEN.has(driverCode(error))) this.broken = true;
+      throw this.#ended?.kind === 'timeout' ? this.#ended : this.#failure;
+    });
+    this.#sent.push(answer);
+    // Whoever awaits it, gets it; who does not, learns of it by `commit`.
+    answer.catch(() => {});
+    return answer;
+  }
+}
+
+/** A prepared statement that a migration has overtaken; a new connection prepares it anew. */
+const OVERTAKEN = new Set(['0A000', '26000']);
+
+/** Codes that come with the end of the connection, whatever the server was doing. */
+const FAREWELL = /^(08|57P|25P0[34]|XX)/;
+
+/** Whether the server has refused something and lives on; else it is not known what it did last. */
+function isVerdict(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && !FAREWELL.test(error.code ?? '');
+}
+
+const names = new Map<string, { name: string; text: string }>();
+
+/** A statement's name on every connection. There are as many as texts in the code. */
+function prepared(text: string): { name: string; text: string } {
+  let statement = names.get(text);
+  if (statement === undefined) {
+    statement = { name: `s${names.size}`, text };
+    names.set(text, statement);
+  }
+  return statement;
+}

@@ -1,0 +1,89 @@
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+
+/** What becomes of a COMMIT whose client is cut off as soon as it has sent it. */
+export type CommitFault =
+  /** It reaches the server after so many milliseconds. */
+  | { readonly lateMs: number }
+  /** It never does; the server learns of the end after so many milliseconds. */
+  | { readonly lostMs: number };
+
+/** A TCP proxy in front of PostgreSQL that breaks connections as told. */
+export interface PostgresProxy {
+  /** The same DATABASE_URL, through the proxy. */
+  url(place: string): string;
+  /** The next COMMIT meets this. */
+  cutCommit(fault: CommitFault): void;
+  /** Passes nothing on, in neither direction, on connections that are open and on new ones. */
+  hang(): void;
+  /** Resets what hangs, and passes on from now on. */
+  reset(): void;
+}
+
+const COMMIT = Buffer.from('COMMIT\0');
+/** Type and length, which stand before a message. */
+const HEAD = 5;
+
+/** Starts a proxy in front of a server on this machine; it ends when the test has finished. */
+export async function startPostgresProxy(place: string): Promise<PostgresProxy> {
+  const target = new URL(place);
+  const sockets = new Set<Socket>();
+  let fault: CommitFault | undefined;
+  let hanging = false;
+
+  const keep = (socket: Socket) => {
+    sockets.add(socket);
+    socket.setNoDelay();
+    socket.on('close', () => sockets.delete(socket)).on('error', () => {});
+  };
+  const server = createServer((client) => {
+    const backend = connect(Number(target.port), target.hostname);
+    keep(client);
+    keep(backend);
+    let cut = false;
+    client.on('data', (chunk) => {
+      if (hanging || cut) return;
+      const at = fault === undefined ? -1 : chunk.indexOf(COMMIT);
+      if (at === -1) return void backend.write(chunk);
+      const meets = fault!;
+      fault = undefined;
+      cut = true;
+      backend.write(chunk.subarray(0, at - HEAD));
+      client.resetAndDestroy();
+      if ('lateMs' in meets) setTimeout(() => backend.write(chunk.subarray(at - HEAD)), meets.lateMs);
+      else setTimeout(() => backend.destroy(), meets.lostMs);
+    });
+    backend.on('data', (chunk) => {
+      if (!hanging && !cut) client.write(chunk);
+    });
+    client.on('close', () => {
+      if (!cut) backend.destroy();
+    });
+    backend.on('close', () => client.destroy());
+  });
+  const listening = Promise.withResolvers<void>();
+  server.listen(0, '127.0.0.1', listening.resolve);
+  await listening.promise;
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url(place) {
+      const url = new URL(place);
+      url.host = `127.0.0.1:${port}`;
+      return url.href;
+    },
+    cutCommit: (meets) => {
+      fault = meets;
+    },
+    hang: () => {
+      hanging = true;
+    },
+    reset: () => {
+      hanging = false;
+      for (const socket of sockets) socket.resetAndDestroy();
+    },
+  };
+}
