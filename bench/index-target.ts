@@ -1,10 +1,13 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
-import { pinned, startServer } from './server.ts';
+import { endChild, outputOf, startChild, within } from './children.ts';
+import { type BenchServer, pinned } from './server.ts';
+
+/** Time for all documents of a measurement. */
+const LIMIT_MS = 10 * 60_000;
 
 /** The two kinds of search index. */
 export type IndexKind = 'typesense' | 'typesense-client';
@@ -25,30 +28,25 @@ export const TYPESENSE_MICROS = 19;
 export async function startIndex(kind: IndexKind, microsPerDocument = 0): Promise<BenchIndex> {
   const script = new URL('double.ts', import.meta.url).pathname;
   const [command, args] = pinned(1, [script, kind, String(microsPerDocument)]);
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [url] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+  const child = startChild(command, args);
+  const line = once(createInterface({ input: child.stdout! }), 'line') as Promise<[string]>;
+  const [url] = await within(30_000, 'the start of an index', line);
   const env: Record<string, string> =
     kind === 'typesense'
       ? { TYPESENSE_URL: url, TYPESENSE_API_KEY: 'typesense-key' }
       : { TYPESENSE_CLIENT_URL: url, TYPESENSE_SERVICE_API_KEY: 'client-key' };
-  return {
-    kind,
-    url,
-    env,
-    async stop() {
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-    },
-  };
+  return { kind, url, env, stop: () => endChild(child, 'SIGKILL') };
 }
 
-/** Resolves when the index holds so many documents of the service's. */
+/** Resolves when the index holds so many documents of the service's. Throws where that takes too long. */
 export async function holds(index: BenchIndex, count: number): Promise<void> {
+  const until = performance.now() + LIMIT_MS;
   const headers = { 'x-typesense-api-key': 'typesense-key', authorization: 'Bearer client-key' };
   for (;;) {
     const { statusCode, body } = await request(`${index.url}/collections/sequence_documents`, { headers });
     const { num_documents: held } = (await body.json()) as { num_documents?: number };
     if (statusCode === 200 && held === count) return;
+    if (performance.now() > until) throw new Error(`${index.kind} holds ${held} documents of ${count}`);
     await sleep(10);
   }
 }
@@ -59,13 +57,13 @@ export interface IndexRate {
   readonly cpuMicros: number;
 }
 
-/** A service on core 0 that starts with so many dirty documents, until the index holds them. */
+/** A service that starts with so many dirty documents, until the index holds them. */
 export async function serviceRate(
   index: BenchIndex,
   count: number,
-  env: Readonly<Record<string, string>> = {},
+  start: () => Promise<BenchServer>,
 ): Promise<IndexRate> {
-  const server = await startServer(count, { ...index.env, ...env });
+  const server = await start();
   const [started, cpu] = [performance.now(), cpuSeconds(server.pid)];
   await holds(index, count);
   const seconds = (performance.now() - started) / 1000;
@@ -87,11 +85,5 @@ function cpuSeconds(pid: number): number {
 export async function bareRate(index: BenchIndex, count: number): Promise<IndexRate> {
   const script = new URL('driver-bare.ts', import.meta.url).pathname;
   const [command, args] = pinned(0, [script, JSON.stringify({ kind: index.kind, url: index.url, count })]);
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  let output = '';
-  child.stdout.on('data', (chunk) => {
-    output += chunk;
-  });
-  await once(child, 'close');
-  return JSON.parse(output) as IndexRate;
+  return JSON.parse(await outputOf(command, args, { limitMs: LIMIT_MS })) as IndexRate;
 }

@@ -37,7 +37,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'migrate',
-    summary: 'brings the schema of DATABASE_URL up to date, while no service writes it',
+    summary: 'brings the schema of DATABASE_URL up to date; on SQLite while no service writes it',
     details: [
       'Creates the database where there is none.',
       'Exit code: 0 when the schema is up to date, 1 when it is not.',

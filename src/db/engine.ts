@@ -11,6 +11,8 @@ export interface Engine {
     readonly locksRows: boolean;
     /** Whether uniqueness is checked when a statement ends, or at each row, so that numbers pass through negatives. */
     readonly checksAtStatementEnd: boolean;
+    /** Whether one statement can write to several tables, by WITH. */
+    readonly writesInWith: boolean;
     /** Whether an error can roll a transaction back, so that what follows would be committed on its own. */
     readonly mayRollBackByItself: boolean;
     /** Whether a column holds values of any type, whatever it was declared for. */
@@ -27,6 +29,7 @@ export const SQLITE: Engine = {
     manyWriters: false,
     locksRows: false,
     checksAtStatementEnd: false,
+    writesInWith: false,
     mayRollBackByItself: true,
     dynamicTypes: true,
     isFile: true,
@@ -40,6 +43,7 @@ export const POSTGRES: Engine = {
     manyWriters: true,
     locksRows: true,
     checksAtStatementEnd: true,
+    writesInWith: true,
     mayRollBackByItself: false,
     dynamicTypes: false,
     isFile: false,
