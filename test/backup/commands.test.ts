@@ -1,6 +1,6 @@
 import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openDatabase, verifyDatabase } from '../../src/db/database.ts';
 import { generate, patiently, startWriter } from '../domain/harness.ts';
 import { startAppOn } from '../support/app.ts';
@@ -10,6 +10,9 @@ import { placeOf } from '../support/place.ts';
 import { openSqlite } from '../support/sqlite.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { all } from '../sync/index-truth.ts';
+
+// Several processes one after the other.
+vi.setConfig({ testTimeout: 90_000 });
 
 /** A database with elements 1..count and their versions, closed. */
 async function database(count: number): Promise<{ file: string; env: Record<string, string> }> {
