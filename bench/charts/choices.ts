@@ -1,4 +1,3 @@
-import { absent } from '../capabilities.ts';
 import type { Row } from '../results.ts';
 import { type Bar, barChart } from './chart.ts';
 
@@ -133,7 +132,7 @@ export function rowsOf(choice: Choice, rows: readonly Row[]): Row[] {
 
 /** Why nothing stands here. */
 export function whyNot(rows: readonly Row[]): string {
-  return rows.find(({ skipped }) => skipped !== undefined)?.skipped ?? absent('a run of its scenario');
+  return rows.find(({ skipped }) => skipped !== undefined)?.skipped ?? 'its scenario has not been run';
 }
 
 /** Throughput of the sides, each once. */

@@ -16,8 +16,8 @@ export const sends: Scenario = {
   about: 'documents a second to each kind of index ÷ the bare client; from a commit until it is indexed',
   async run(bench: Bench) {
     for (const [kind, count] of [
-      ['typesense', 100_000],
-      ['typesense-client', 20_000],
+      ['typesense', 50_000],
+      ['typesense-client', 10_000],
     ] as const) {
       const title = `documents to ${kind} ÷ by the bare client`;
       const rates = { service: [] as IndexRate[], bare: [] as IndexRate[] };
