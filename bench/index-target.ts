@@ -21,10 +21,13 @@ export interface BenchIndex {
   stop(): Promise<void>;
 }
 
-/** Starts an empty one. */
-export async function startIndex(kind: IndexKind): Promise<BenchIndex> {
+/** What Typesense 29 took of each of 200,000 small documents in one import, where it was recorded: 3.8 s in all. */
+export const TYPESENSE_MICROS = 19;
+
+/** Starts an empty one; it waits so long for each document that it is sent, besides what it takes itself. */
+export async function startIndex(kind: IndexKind, microsPerDocument = 0): Promise<BenchIndex> {
   const script = new URL('double.ts', import.meta.url).pathname;
-  const [command, args] = pinned(1, [script, kind]);
+  const [command, args] = pinned(1, [script, kind, String(microsPerDocument)]);
   const child = startChild(command, args);
   const line = once(createInterface({ input: child.stdout! }), 'line') as Promise<[string]>;
   const [url] = await within(30_000, 'the start of an index', line);

@@ -1,3 +1,4 @@
+import { isLoopback } from './config/network.ts';
 import type { Config } from './config.ts';
 import { openDatabase } from './db/database.ts';
 import { DrainingError } from './domain/errors.ts';
@@ -8,8 +9,10 @@ import { createCors } from './http/cors.ts';
 import { DEFAULT_LISTENER_LIMITS } from './http/limits.ts';
 import { createListener } from './http/listener.ts';
 import { createPlainRoutes } from './http/plain-routes.ts';
+import { openTlsFiles } from './http/tls-files.ts';
 import { createLogger, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { diagnosticsFor, openAuthenticator } from './rpc/auth/index.ts';
 import { createRpcHandler, SERVICES } from './rpc/handler.ts';
 import { HealthRegistry, ServingStatus } from './rpc/health/index.ts';
 import { RateLimiter } from './rpc/rate-limit.ts';
@@ -134,6 +137,28 @@ class Service implements App {
     const { logger } = this.log;
     for (const warning of this.#config.warnings) logger.warn(warning);
 
+    const { auth, tls } = this.#config;
+    const clientCertificates = tls.clientCaFile !== '';
+    const onlyThisMachine = isLoopback(server.host);
+    if (!onlyThisMachine && auth.mode === '' && !clientCertificates)
+      throw new StartError(
+        `HOST is ${server.host}, which others can reach: set AUTH=tokens or AUTH=jwt, or AUTH=none to let everybody in`,
+      );
+    const { authenticator, close: closeAuthenticator } = await openAuthenticator({
+      auth,
+      clientCertificates,
+      adminToken: this.#config.sync.adminToken,
+      logger,
+      now: this.#now,
+    }).catch((cause: Error) => {
+      throw new StartError(cause.message, { cause });
+    });
+    this.#closers.push(async () => closeAuthenticator());
+    const asksNobody = ['', 'none'].includes(auth.mode) && !clientCertificates;
+    const publicDiagnostics =
+      auth.publicDiagnostics === 'on' ||
+      (auth.publicDiagnostics === 'auto' && (onlyThisMachine || asksNobody));
+
     const database = await openDatabase({ ...databaseConfig, name: this.#config.service.name });
     this.#closers.push(() => database.close());
     if (database.migrated.length > 0) logger.info({ migrations: database.migrated }, 'database migrated');
@@ -194,12 +219,15 @@ class Service implements App {
       health: this.#health,
       metrics: this.metrics.rpc,
       logger,
+      authenticator,
+      publicDiagnostics,
       maxBodyBytes: server.maxBodyBytes,
       defaultDeadlineMs: server.defaultDeadlineMs,
       rateLimiter: server.rateLimit && new RateLimiter(server.rateLimit),
     });
     const cors = createCors([...server.corsOrigins]);
     const routes = createPlainRoutes({
+      mayDiagnose: diagnosticsFor(publicDiagnostics, authenticator),
       health: () => true,
       ready: async () => {
         await database.reads.check();
@@ -225,9 +253,25 @@ class Service implements App {
       },
       onError: (error) => logger.error({ err: error }, 'a plain route failed'),
     });
+    const tlsFiles =
+      tls.certFile === ''
+        ? undefined
+        : await openTlsFiles({
+            ...tls,
+            onChange: (material) => {
+              listener.renewTls(material);
+              logger.info('the certificates were read again; new connections get them');
+            },
+            onFault: (error) =>
+              logger.error({ err: error }, 'the certificates cannot be used; those before them stay'),
+          }).catch((cause: Error) => {
+            throw new StartError(cause.message, { cause });
+          });
+    this.#closers.push(async () => tlsFiles?.close());
     const listener = createListener({
       host: server.host,
       port: server.port,
+      tls: tlsFiles?.value,
       limits: {
         ...DEFAULT_LISTENER_LIMITS,
         headersTimeoutMs: server.headersTimeoutMs,
@@ -255,7 +299,7 @@ class Service implements App {
     });
     this.#ready = true;
     this.#health.setAll(ServingStatus.SERVING);
-    logger.info({ ...address, release: RELEASE }, 'serving');
+    logger.info({ ...address, ...(tlsFiles && { tls: true }), release: RELEASE }, 'serving');
     return address;
   }
 

@@ -13,6 +13,7 @@ import { replicas } from './replicas.ts';
 import { resync, sends } from './sends.ts';
 import { size } from './size.ts';
 import { start } from './start.ts';
+import { weather } from './weather.ts';
 
 /** In the order in which they run. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -27,6 +28,7 @@ export const SCENARIOS: readonly Scenario[] = [
   remove,
   sends,
   resync,
+  weather,
   memory,
   start,
   auth,

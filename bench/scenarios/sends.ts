@@ -6,7 +6,14 @@ import { SyncService } from '../../gen/fountain/sequence/v1/sync_pb.js';
 import { figureOf, percentile, ratios } from '../arithmetic.ts';
 import type { Bench, Scenario } from '../bench.ts';
 import { within } from '../children.ts';
-import { bareRate, holds, type IndexRate, serviceRate, startIndex } from '../index-target.ts';
+import {
+  bareRate,
+  holds,
+  type IndexRate,
+  serviceRate,
+  startIndex,
+  TYPESENSE_MICROS,
+} from '../index-target.ts';
 import { SCOPE } from '../stores.ts';
 
 const at = { scope: SCOPE, elementType: ElementType.SCRIPT };
@@ -15,14 +22,16 @@ export const sends: Scenario = {
   name: 'sends',
   about: 'documents a second to each kind of index ÷ the bare client; from a commit until it is indexed',
   async run(bench: Bench) {
-    for (const [kind, count] of [
-      ['typesense', 50_000],
-      ['typesense-client', 10_000],
+    for (const [id, kind, count, micros] of [
+      ['typesense', 'typesense', 50_000, 0],
+      ['typesense-paced', 'typesense', 50_000, TYPESENSE_MICROS],
+      ['typesense-client', 'typesense-client', 10_000, 0],
     ] as const) {
-      const title = `documents to ${kind} ÷ by the bare client`;
+      const pace = micros > 0 ? ` that takes ${micros} µs of each` : '';
+      const title = `documents to ${kind}${pace} ÷ by the bare client`;
       const rates = { service: [] as IndexRate[], bare: [] as IndexRate[] };
       await bench.repeat(title, async (round) => {
-        const index = await startIndex(kind);
+        const index = await startIndex(kind, micros);
         try {
           const start = () => bench.server({ elements: count, env: index.env });
           const service = await serviceRate(index, count, start);
@@ -41,21 +50,21 @@ export const sends: Scenario = {
         ['bare', 'by the bare client'],
       ] as const) {
         bench.record({
-          id: `sends/${kind}/${side}`,
-          title: `documents to ${kind} ${what}`,
+          id: `sends/${id}/${side}`,
+          title: `documents to ${kind}${pace} ${what}`,
           unit: 'per second',
           value: figureOf(rates[side].map(({ perSecond }) => perSecond)),
         });
         bench.record({
-          id: `sends/${kind}/${side}/cpu`,
-          title: `CPU of a document to ${kind} ${what}`,
+          id: `sends/${id}/${side}/cpu`,
+          title: `CPU of a document to ${kind}${pace} ${what}`,
           unit: 'microseconds',
           value: figureOf(rates[side].map(({ cpuMicros }) => cpuMicros)),
         });
       }
       const perSecond = (side: 'service' | 'bare') => rates[side].map((rate) => rate.perSecond);
       bench.record({
-        id: `sends/${kind}`,
+        id: `sends/${id}`,
         title,
         unit: 'ratio',
         value: ratios(perSecond('service'), perSecond('bare')),

@@ -1,5 +1,6 @@
 /** What a variable's text may be: how it is read, how a value is written back, and the words for its range. */
 
+import { resolve } from 'node:path';
 import type { Rate } from './types.ts';
 
 /** Reasons why a text is not a value. Its message continues "NAME …". */
@@ -118,9 +119,9 @@ export const rate: Kind<Rate | undefined> = {
   },
 };
 
-/** One of a few words, in any case of letters. */
+/** One of a few words, in any case of letters; one of them may be the empty one. */
 export function choice<const T extends string>(words: readonly T[]): Kind<T> {
-  const range = `one of ${words.join(', ')}`;
+  const range = `one of ${words.map((word) => word || 'empty').join(', ')}`;
   return {
     range,
     parse(text) {
@@ -151,6 +152,19 @@ export const secret: Kind<string> = {
   parse(text) {
     if (!/^[\x21-\x7e]*$/.test(text)) throw new Fault(`must be ${secret.range}`);
     return text;
+  },
+  format: String,
+};
+
+/** A name that is compared byte by byte, such as an issuer or an audience, or empty. */
+export const name: Kind<string> = secret;
+
+/** A file, absolute after reading, or empty. */
+export const filePath: Kind<string> = {
+  range: 'a path, relative to the working directory, or empty',
+  parse(text, { cwd }) {
+    if (/\p{Cc}/u.test(text)) throw new Fault(`must be ${filePath.range}`);
+    return text === '' ? text : resolve(cwd, text);
   },
   format: String,
 };

@@ -62,6 +62,37 @@ export interface ServerConfig {
   readonly stopTimeoutMs: number;
 }
 
+export interface TlsConfig {
+  /** PEM, the whole chain; empty: without TLS. Set together with `keyFile`. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Whose client certificates are accepted; empty: none are asked for. */
+  readonly clientCaFile: string;
+}
+
+export interface AuthConfig {
+  /** What a call brings in `authorization`; empty: not said, which is refused where others than this machine may call. */
+  readonly mode: '' | 'none' | 'tokens' | 'jwt';
+  readonly tokensFile: string;
+  /** One of the first three is set where `mode` is `jwt`. */
+  readonly jwksUrl: string;
+  readonly jwtSecret: string;
+  readonly jwtPublicKeyFile: string;
+  /** Empty: not checked, as `jwtAudience`. */
+  readonly jwtIssuer: string;
+  readonly jwtAudience: string;
+  readonly publicDiagnostics: 'auto' | 'on' | 'off';
+}
+
+/** How the commands reach a running service. */
+export interface ClientConfig {
+  readonly token: string;
+  readonly caFile: string;
+  /** Set together with `keyFile`. */
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
 export interface DatabaseConfig {
   readonly url: DatabaseUrl;
   /** Connections that serve reads. */
@@ -120,11 +151,14 @@ export interface SyncConfig {
 
 export interface Config {
   readonly server: ServerConfig;
+  readonly tls: TlsConfig;
+  readonly auth: AuthConfig;
   readonly database: DatabaseConfig;
   readonly writer: WriterConfig;
   readonly log: LogConfig;
   readonly service: { readonly name: string };
   readonly sync: SyncConfig;
+  readonly client: ClientConfig;
   /** What a person should know though it does not hinder the start; for the log, once. */
   readonly warnings: readonly string[];
 }

@@ -89,7 +89,10 @@ async function read<T>(
 function startError(url: DatabaseUrl, error: unknown): unknown {
   if (error instanceof DatabaseStartError || !(error instanceof Error) || driverCode(error) === '')
     return error;
-  return new DatabaseStartError(`the database ${describeDatabase(url)} cannot be opened: ${error.message}`, {
-    cause: error,
-  });
+  return new DatabaseStartError(
+    `the database ${describeDatabase(url)} cannot be opened: ${error.message || driverCode(error)}`,
+    {
+      cause: error,
+    },
+  );
 }

@@ -38,7 +38,7 @@ export async function openWriterSource(file: string): Promise<DataSource> {
     'foreign_keys = ON',
     `busy_timeout = ${BUSY_TIMEOUT_MS}`,
     // 64 MiB of pages, and a checkpoint each 32 MiB: measured, docs/adr/0003.
-    'cache_size = -65536',
+    'cache_size = -32768',
     'wal_autocheckpoint = 8000',
     'journal_size_limit = 67108864',
     TEMPORARY_IN_MEMORY,
@@ -64,7 +64,7 @@ export async function openReaderSource(file: string): Promise<DataSource> {
   await pragmas(source, [
     'query_only = ON',
     `busy_timeout = ${BUSY_TIMEOUT_MS}`,
-    'cache_size = -16384',
+    'cache_size = -8192',
     TEMPORARY_IN_MEMORY,
   ]);
   return source;

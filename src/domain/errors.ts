@@ -27,7 +27,10 @@ export type Reason =
   | 'TOO_MANY_RENUMBERED'
   | 'DOCUMENT_PARKED'
   | 'SYNC_DISABLED'
+  | 'UNAUTHENTICATED'
+  | 'PERMISSION_DENIED'
   | 'OVERLOADED'
+  | 'AUTHENTICATION_UNAVAILABLE'
   | 'RATE_LIMITED'
   | 'DATABASE_UNAVAILABLE'
   | 'DRAINING'
@@ -193,6 +196,36 @@ export class SyncDisabledError extends DomainError {
 
   constructor() {
     super('no search index is configured (TYPESENSE_URL or TYPESENSE_CLIENT_URL)');
+  }
+}
+
+/** The call does not show who makes it. */
+export class UnauthenticatedError extends DomainError {
+  readonly reason = 'UNAUTHENTICATED';
+
+  constructor(message = 'the call brings no valid credentials') {
+    super(message);
+  }
+}
+
+/** Who makes the call may not make it. The same is said of scopes that exist and of those that do not. */
+export class PermissionDeniedError extends DomainError {
+  readonly reason = 'PERMISSION_DENIED';
+
+  /** @param permission what the call needs, in the scope that it names or in every scope */
+  constructor(permission: string, where: 'its scope' | 'every scope' | 'any scope') {
+    super(`the call needs the permission to ${permission} in ${where}, which its caller does not have`, {
+      permission,
+    });
+  }
+}
+
+/** Who makes the call cannot be told now, for a reason that is not the caller's. Nothing was written. */
+export class AuthenticationUnavailableError extends DomainError {
+  readonly reason = 'AUTHENTICATION_UNAVAILABLE';
+
+  constructor(cause: unknown) {
+    super('the keys that tokens are checked with cannot be had now; nothing was written', {}, { cause });
   }
 }
 

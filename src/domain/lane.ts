@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DatabaseError } from '../db/errors.ts';
-import { findBatch } from '../db/queries/changes.ts';
+import { DatabaseError, type DatabaseErrorKind } from '../db/errors.ts';
 import type { WriteTransaction } from '../db/transaction.ts';
 import { Admission } from './admission.ts';
-import { type Outcome, type Postponed, runBatch } from './batch.ts';
+import { Attempt } from './attempt.ts';
+import type { Outcome, Postponed } from './batch.ts';
 import {
   DatabaseUnavailableError,
   DeadlineExceededError,
@@ -12,7 +12,6 @@ import {
   InternalError,
   OutcomeUnknownError,
 } from './errors.ts';
-import type { ElementType } from './model.ts';
 import type { PendingWrite } from './pending-write.ts';
 import { type QueueUse, WriteQueue } from './write-queue.ts';
 import type { WriterOptions } from './writer-options.ts';
@@ -101,7 +100,11 @@ export class Lane {
   }
 
   /** Runs a batch, and tasks behind it, and settles all of them. Never throws. */
-  async #run(entries: readonly PendingWrite[], tasks: readonly Task[] = [], attempts = 1): Promise<void> {
+  async #run(
+    entries: readonly PendingWrite[],
+    tasks: readonly Task[] = [],
+    { inFull = false, attempts = 1 }: RunOptions = {},
+  ): Promise<void> {
     const now = this.#options.now();
     const batch = entries.filter((entry) => {
       const { deadline } = entry;
@@ -114,19 +117,35 @@ export class Lane {
     if (batch.length > 0) metrics.batchSize.observe(batch.length);
     const started = performance.now();
     for (const { arrived } of batch) metrics.wait.observe((started - arrived) / 1000);
-    const attempt: Attempt = { token: randomBytes(8).toString('base64url'), outcomes: [], finish: [] };
+    const attempt = new Attempt(batch, {
+      now: () => this.#options.now() * 1000,
+      token: randomBytes(8).toString('base64url'),
+      maxRenumber: this.#options.limits.maxRenumber,
+    });
+    const finish: (() => void)[] = [];
     try {
-      await this.#commit(attempt, batch, tasks, now);
+      await this.#commit(batch, now, async (tx) => {
+        if (batch.length > 0) await attempt.run(tx, inFull || tasks.length > 0);
+        for (const task of tasks) finish.push(await task.run(tx));
+      });
       metrics.transaction.observe({ outcome: 'committed' }, (performance.now() - started) / 1000);
     } catch (error) {
       metrics.transaction.observe({ outcome: outcomeLabel(error) }, (performance.now() - started) / 1000);
-      const settled = await this.#settleUnknown(attempt, batch, error);
-      if (settled !== 'committed') return await this.#fail(batch, tasks, settled, attempts);
+      const settled = batch.length === 0 ? error : await this.#settleUnknown(attempt, error);
+      if (attempt.isOptimistic && isKind(settled, 'data'))
+        return await this.#run(batch, tasks, { inFull: true });
+      if (settled !== 'committed') return await this.#fail(batch, tasks, settled, { inFull, attempts });
     }
-    for (const done of attempt.finish) done();
+    for (const done of finish) done();
+    const outcomes = await attempt.outcomes();
+    if (outcomes === undefined) return await this.#run(batch, tasks, { inFull: true });
+    await this.#settle(batch, outcomes);
+  }
+
+  async #settle(batch: readonly PendingWrite[], outcomes: readonly (Outcome | Postponed)[]): Promise<void> {
     const postponed: PendingWrite[] = [];
     for (const [index, entry] of batch.entries()) {
-      const outcome = attempt.outcomes[index];
+      const outcome = outcomes[index];
       if (outcome) entry.settle(outcome);
       else postponed.push(entry);
     }
@@ -138,55 +157,37 @@ export class Lane {
   }
 
   #commit(
-    attempt: Attempt,
     batch: readonly PendingWrite[],
-    tasks: readonly Task[],
     now: number,
+    body: (tx: WriteTransaction) => Promise<void>,
   ): Promise<void> {
-    const { connection, limits } = this.#options;
     const latest = batch.reduce((last, { deadline }) => Math.max(last, deadline), 0);
-    return connection.transaction(
-      async (tx) => {
-        const options = {
-          now: () => this.#options.now() * 1000,
-          token: attempt.token,
-          maxRenumber: limits.maxRenumber,
-        };
-        if (batch.length > 0) attempt.outcomes = await runBatch(tx, batch, options);
-        for (const task of tasks) attempt.finish.push(await task.run(tx));
-      },
+    return this.#options.connection.transaction(
+      body,
       batch.length === 0 ? MAX_TRANSACTION_MS : Math.min(MAX_TRANSACTION_MS, Math.max(1, latest - now)),
     );
   }
 
   /**
-   * Where a commit failed in a way that leaves open whether it happened, looks for its token under the same locks.
-   * The look commits a write of its own: what a failed commit left in SQLite's log could come back after a crash,
-   * until another commit has taken its place.
+   * Where a commit failed in a way that leaves open whether it happened, looks for it.
    *
    * @returns `committed`, or the error that is true of the batch
    */
-  async #settleUnknown(
-    attempt: Attempt,
-    batch: readonly PendingWrite[],
-    error: unknown,
-  ): Promise<'committed' | unknown> {
-    if (!(error instanceof DatabaseError) || error.kind !== 'outcome_unknown' || batch.length === 0)
-      return error;
-    const written = writtenBy(batch, attempt.outcomes);
-    const notWritten = new DatabaseError('unavailable', error.message, error);
-    if (written.length === 0) return notWritten;
+  async #settleUnknown(attempt: Attempt, error: unknown): Promise<'committed' | unknown> {
+    if (!isKind(error, 'outcome_unknown')) return error;
     const until = performance.now() + MAX_LOOK_MS;
     for (;;) {
       try {
         const found = await this.#options.connection.transaction(
-          (tx) => findBatch(tx, written, attempt.token),
+          (tx) => attempt.look(tx),
           MAX_TRANSACTION_MS,
         );
-        return found ? 'committed' : notWritten;
+        if (found === 'not committed') return new DatabaseError('unavailable', error.message, error);
+        return found === 'committed' ? found : error;
       } catch (again) {
         this.#options.onError(again);
-        if (performance.now() > until || !mayPass(again)) return error;
+        const mayPass = isKind(again, 'unavailable') || isKind(again, 'conflict');
+        if (performance.now() > until || !mayPass) return error;
         await sleep(LOOK_AGAIN_MS);
       }
     }
@@ -200,10 +201,10 @@ export class Lane {
     batch: readonly PendingWrite[],
     tasks: readonly Task[],
     error: unknown,
-    attempts: number,
+    { inFull, attempts }: Required<RunOptions>,
   ): Promise<void> {
-    if (error instanceof DatabaseError && error.kind === 'conflict' && attempts < MAX_ATTEMPTS)
-      return await this.#run(batch, tasks, attempts + 1);
+    if (isKind(error, 'conflict') && attempts < MAX_ATTEMPTS)
+      return await this.#run(batch, tasks, { inFull, attempts: attempts + 1 });
     const environment = error instanceof DatabaseError && error.kind !== 'data';
     if (tasks.length > 0 && !environment && batch.length + tasks.length > 1) {
       await this.#run(batch);
@@ -224,13 +225,12 @@ export class Lane {
   }
 }
 
-/** A transaction on its way. */
-interface Attempt {
-  /** Random and fresh: in its change rows, the proof that it was committed. */
-  readonly token: string;
-  outcomes: (Outcome | Postponed)[];
-  /** What is called once it has committed. */
-  readonly finish: (() => void)[];
+/** How a batch is run. */
+interface RunOptions {
+  /** In the long form, though one statement might do. */
+  readonly inFull?: boolean;
+  /** Which attempt it is, from 1. */
+  readonly attempts?: number;
 }
 
 /** Something of the service's own that shares a batch's transaction. */
@@ -240,24 +240,8 @@ export interface Task {
   fail(error: unknown): void;
 }
 
-/** The sequences that a batch has changed, each with the lowest revision that it can have given it. */
-function writtenBy(
-  batch: readonly PendingWrite[],
-  outcomes: readonly (Outcome | Postponed)[],
-): (readonly [scope: string, elementType: ElementType, revision: number])[] {
-  const lowest = new Map<string, readonly [string, ElementType, number]>();
-  for (const [index, { write, sequenceName }] of batch.entries()) {
-    const answer = outcomes[index]?.answer;
-    if (!answer) continue;
-    const revision = Math.min(answer.revision, lowest.get(sequenceName)?.[2] ?? answer.revision);
-    lowest.set(sequenceName, [write.sequence.scope, write.sequence.elementType, revision]);
-  }
-  return [...lowest.values()];
-}
-
-/** Whether a look that failed is worth another. */
-function mayPass(error: unknown): boolean {
-  return error instanceof DatabaseError && (error.kind === 'unavailable' || error.kind === 'conflict');
+function isKind(error: unknown, kind: DatabaseErrorKind): error is DatabaseError {
+  return error instanceof DatabaseError && error.kind === kind;
 }
 
 function outcomeLabel(error: unknown): string {

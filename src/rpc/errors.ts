@@ -27,7 +27,10 @@ export const CODES: Readonly<Record<Reason, Code>> = {
   TOO_MANY_RENUMBERED: Code.FailedPrecondition,
   DOCUMENT_PARKED: Code.FailedPrecondition,
   SYNC_DISABLED: Code.FailedPrecondition,
+  UNAUTHENTICATED: Code.Unauthenticated,
+  PERMISSION_DENIED: Code.PermissionDenied,
   OVERLOADED: Code.ResourceExhausted,
+  AUTHENTICATION_UNAVAILABLE: Code.Unavailable,
   RATE_LIMITED: Code.ResourceExhausted,
   DATABASE_UNAVAILABLE: Code.Unavailable,
   DRAINING: Code.Unavailable,
@@ -76,6 +79,8 @@ function withInfo(error: DomainError, code: Code): ConnectError {
       value: create(RetryInfoSchema, { retryDelay: durationFromMs(error.retryAfterMs) }),
     });
   const translated = new ConnectError(error.message, code);
+  // HTTP asks for it beside a 401.
+  if (code === Code.Unauthenticated) translated.metadata.set('www-authenticate', 'Bearer');
   translated.details = details;
   return translated;
 }

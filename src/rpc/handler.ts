@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import { Code, type ConnectRouter, createConnectRouter, createContextValues } from '@connectrpc/connect';
+import { Code, type ConnectRouter, createConnectRouter } from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import {
   compressionBrotli,
@@ -19,7 +19,8 @@ import type { SyncControl } from '../domain/sync-control.ts';
 import type { Writer } from '../domain/writer.ts';
 import type { Logger } from '../log.ts';
 import type { RpcMetrics } from '../metrics.ts';
-import { CALL, PEER } from './call.ts';
+import type { Authenticator } from './auth/index.ts';
+import { CALL, valuesOf } from './call.ts';
 import { openCall } from './gate.ts';
 import { type HealthRegistry, registerHealth } from './health/index.ts';
 import { codeName, createInterceptors } from './interceptors.ts';
@@ -39,6 +40,9 @@ export interface RpcOptions {
   readonly health: HealthRegistry;
   readonly metrics: RpcMetrics;
   readonly logger: Logger;
+  readonly authenticator: Authenticator;
+  /** Whether reflection is for everybody. */
+  readonly publicDiagnostics: boolean;
   /** The largest request message, also after decompression; bytes. */
   readonly maxBodyBytes: number;
   /** The deadline of a call that brings none; milliseconds. */
@@ -96,8 +100,7 @@ export function createRpcHandler(
     request: NodeRequest,
     response: NodeResponse,
   ): Promise<void> {
-    const values = createContextValues();
-    if (options.rateLimiter) values.set(PEER, request.socket.remoteAddress ?? '');
+    const values = valuesOf(request, options.rateLimiter !== undefined);
     const universal = {
       ...universalRequestFromNodeRequest(request, response, undefined, values),
       // Whoever stops to read must not destroy the request: on HTTP/1.1 the connection would never read again.

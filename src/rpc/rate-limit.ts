@@ -3,6 +3,7 @@ import type { Interceptor } from '@connectrpc/connect';
 import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible';
 import type { Rate } from '../config.ts';
 import { RateLimitedError } from '../domain/errors.ts';
+import { CALLER } from './auth/caller.ts';
 import { PEER } from './call.ts';
 
 /** The callers that are told apart at a time; those beyond share one allowance. */
@@ -54,11 +55,16 @@ export class RateLimiter {
   }
 }
 
-/** Refuses calls of a caller beyond its rate. Health checks and reflection are not counted. */
+/**
+ * Refuses calls beyond the rate of a caller, who is known by name, or else by address. Health checks and reflection are
+ * not counted.
+ */
 export function limitRate(limiter: RateLimiter): Interceptor {
   return (next) => async (request) => {
-    if (request.service.typeName.startsWith(OURS))
-      await limiter.count(peerName(request.contextValues.get(PEER)));
+    const { contextValues, service } = request;
+    const { name } = contextValues.get(CALLER);
+    if (service.typeName.startsWith(OURS))
+      await limiter.count(name === '' ? peerName(contextValues.get(PEER)) : `named ${name}`);
     return await next(request);
   };
 }

@@ -30,6 +30,17 @@ test('the defaults', () => {
       drainDelayMs: 0,
       stopTimeoutMs: 8000,
     },
+    tls: { certFile: '', keyFile: '', clientCaFile: '' },
+    auth: {
+      mode: '',
+      tokensFile: '',
+      jwksUrl: '',
+      jwtSecret: '',
+      jwtPublicKeyFile: '',
+      jwtIssuer: '',
+      jwtAudience: '',
+      publicDiagnostics: 'auto',
+    },
     database: {
       url: { engine: 'sqlite', file: '/srv/data/sequence.db' },
       readers: 2,
@@ -56,6 +67,7 @@ test('the defaults', () => {
       maxAttempts: 5,
       settleMs: 30_000,
     },
+    client: { token: '', caFile: '', certFile: '', keyFile: '' },
     warnings: [],
   });
 });

@@ -27,6 +27,7 @@ test('what the image holds serves from a read-only tree as another user, is heal
     env: {
       ...pairsOf(image, 'ENV'),
       PORT: String(port),
+      AUTH: 'none',
       DATABASE_URL: `sqlite:///${data}/sequence.db`,
       SQLITE_TMPDIR: data,
     },
@@ -40,7 +41,12 @@ test('what the image holds serves from a read-only tree as another user, is heal
   expect(String(write.stderr)).toContain('EACCES');
   expect(healthcheck()).toBe(1);
 
-  const service = spawn(node, [...entrypoint, ...argumentsOf(textsOf(image, 'CMD')[0]!)], {
+  const start = [...entrypoint, ...argumentsOf(textsOf(image, 'CMD')[0]!)];
+  const unsaid = spawnSync(node, start, { ...options, env: { ...options.env, AUTH: '' } });
+  expect(unsaid.status).toBe(1);
+  expect(String(unsaid.stderr)).toContain('set AUTH=tokens or AUTH=jwt, or AUTH=none');
+
+  const service = spawn(node, start, {
     ...options,
     stdio: ['ignore', 'pipe', 'inherit'],
   });

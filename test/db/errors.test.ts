@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { DatabaseError, type DatabaseErrorKind, driverCode, sqliteError } from '../../src/db/errors.ts';
+import {
+  DatabaseError,
+  type DatabaseErrorKind,
+  driverCode,
+  postgresError,
+  sqliteError,
+} from '../../src/db/errors.ts';
 
 const driverError = (code: string) => Object.assign(new Error(`${code}: text`), { code });
 
@@ -27,4 +33,29 @@ test('a DatabaseError stays what it is, and anything else has no code', () => {
   expect(sqliteError(error, true)).toBe(error);
   for (const other of [undefined, null, 'text', new Error('plain'), { code: 5 }])
     expect(driverCode(other)).toBe('');
+});
+
+test.each<[string, DatabaseErrorKind]>([
+  ['40001', 'conflict'],
+  ['40P01', 'conflict'],
+  ['0A000', 'conflict'],
+  ['55P03', 'timeout'],
+  ['57014', 'timeout'],
+  ['23505', 'data'],
+  ['22003', 'data'],
+  ['57P01', 'unavailable'],
+  ['57P03', 'unavailable'],
+  ['53300', 'unavailable'],
+  ['08006', 'unavailable'],
+  ['25006', 'unavailable'],
+  ['42P01', 'unavailable'],
+  ['ECONNREFUSED', 'unavailable'],
+])('PostgreSQL’s %s means %s', (code, kind) => {
+  expect(postgresError(driverError(code)).kind).toBe(kind);
+});
+
+test('two replicas that make one sequence are in each other’s way; an element that exists is a fault of data', () => {
+  const violation = (constraint: string) => Object.assign(driverError('23505'), { constraint });
+  expect(postgresError(violation('sequence_key')).kind).toBe('conflict');
+  expect(postgresError(violation('element_pkey')).kind).toBe('data');
 });

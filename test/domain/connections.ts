@@ -51,3 +51,19 @@ export class WatchedConnection implements WriteConnection {
     while (this.transactions < count) await setImmediate();
   }
 }
+
+/** The same connection, on which every batch takes the long form: one transaction each. */
+export function inFull(connection: WriteConnection): WriteConnection {
+  return {
+    transaction: (body, timeoutMs) =>
+      connection.transaction(
+        (tx) =>
+          body({
+            engine: { ...tx.engine, capabilities: { ...tx.engine.capabilities, writesInWith: false } },
+            query: tx.query.bind(tx),
+            execute: tx.execute.bind(tx),
+          }),
+        timeoutMs,
+      ),
+  };
+}

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect, onTestFinished, test } from 'vitest';
 import { Retention } from '../../src/domain/retention.ts';
-import { startApp, startAppOn } from '../support/app.ts';
+import { ENGINE } from '../engines/index.ts';
+import { startAppOn } from '../support/app.ts';
 import { h1Caller } from '../support/caller.ts';
 import { capturedLog } from '../support/log-lines.ts';
 import { until } from '../support/until.ts';
@@ -93,7 +94,7 @@ test('more than one transaction takes are deleted all the same', async () => {
 
 test('a service that is told to does it by itself', async () => {
   const { log, lines } = capturedLog();
-  const first = await startApp();
+  const first = await startAppOn(await ENGINE.newPlace());
   const call = h1Caller(first.port);
   for (let elementId = 1; elementId <= 3; elementId++)
     expect(await call('Generate', { elementType: 'ELEMENT_TYPE_SCRIPT', elementId })).toMatchObject({

@@ -5,7 +5,7 @@ import { OverloadedError } from '../../src/domain/errors.ts';
 import type { WaitOptions } from '../../src/domain/pending-write.ts';
 import type { Generate } from '../../src/domain/writes.ts';
 import { ENGINE } from '../engines/index.ts';
-import { WatchedConnection } from './connections.ts';
+import { inFull, WatchedConnection } from './connections.ts';
 import {
   batchGenerate,
   generate,
@@ -22,7 +22,7 @@ const UUID = '00000000-0000-4000-8000-000000000001';
 
 async function start(options: Parameters<typeof startWriter>[1] = {}) {
   const db = await openTestDatabase();
-  const connection = new WatchedConnection(db.database.writer);
+  const connection = new WatchedConnection(inFull(db.database.writer));
   return { db, connection, ...startWriter(connection, options) };
 }
 

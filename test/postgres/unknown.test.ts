@@ -17,7 +17,8 @@ test.each([
 ])('a commit cut off while the backend still commits is waited for; the sequence %s', async (_, exists) => {
   const { db, proxy, writer } = await start();
   if (exists) await writer.submit(generate(1), patiently());
-  proxy.cutCommit({ lateMs: 300 });
+  // One statement finds no sequence, and commits nothing; the long form makes it.
+  proxy.cutCommit({ lateMs: 300 }, exists ? 0 : 1);
   const answers = await Promise.all([2, 3].map((id) => writer.submit(generate(id), patiently())));
   const before = exists ? 1 : 0;
   expect(answers.map(({ element }) => element.sequenceNumber)).toEqual([before + 1, before + 2]);
@@ -32,7 +33,7 @@ test.each([
 ])('a commit that never arrives has written nothing, also not later; the sequence %s', async (_, exists) => {
   const { db, proxy, writer } = await start();
   if (exists) await writer.submit(generate(1), patiently());
-  proxy.cutCommit({ lostMs: 300 });
+  proxy.cutCommit({ lostMs: 300 }, exists ? 0 : 1);
   expect(await settled(writer.submit(generate(2), patiently()))).toEqual({ error: 'DATABASE_UNAVAILABLE' });
   expect(await orderOf(db)).toEqual(exists ? [1] : []);
   expect((await writer.submit(generate(2), patiently())).element.sequenceNumber).toBe(exists ? 2 : 1);

@@ -86,34 +86,49 @@ const FIND_BATCH = statement(
 );
 
 /**
- * Whether a batch was committed: its token stands in a change row of a sequence that it wrote to. Locks the sequences,
- * so that it waits for the end of whoever still commits, and changes them, so that its own commit takes the place of
- * what a failed one left behind. One that does not exist may be about to: it is made here, which waits for that too.
+ * Locks sequences to look for what a batch has written to them: waits for the end of whoever still commits, and changes
+ * them, so that the look commits something. One that does not exist may be about to: it is made here, which waits for
+ * that too.
+ */
+export async function lockForLook(
+  tx: WriteTransaction,
+  sequences: readonly (readonly [scope: string, elementType: ElementType, revision: number])[],
+): Promise<void> {
+  const keys = JSON.stringify(sequences);
+  tx.execute(CREATE_MISSING, [keys]);
+  // In one order, as two looks might meet.
+  await tx.query(LOCK_IN_ORDER, [keys]);
+  tx.execute(TOUCH, [keys]);
+}
+
+/**
+ * Whether a batch was committed: its token stands in a change row of a sequence that it wrote to.
  *
- * @param sequences those that the batch wrote to, each with a revision that it cannot have written before
+ * @param sequences those that it wrote to, locked, each with the lowest revision that it can have given it
  */
 export async function findBatch(
   tx: WriteTransaction,
   sequences: readonly (readonly [scope: string, elementType: ElementType, revision: number])[],
   batchToken: string,
 ): Promise<boolean> {
-  const keys = JSON.stringify(sequences);
-  tx.execute(CREATE_MISSING, [keys]);
-  // In the order in which batches lock them.
-  await tx.query(LOCK_IN_ORDER, [keys]);
-  tx.execute(TOUCH, [keys]);
-  const found = await tx.query(FIND_BATCH, [keys, batchToken]);
+  const found = await tx.query(FIND_BATCH, [JSON.stringify(sequences), batchToken]);
   return found.length > 0;
 }
 
-const OLD_IN_PAGE = `WITH page AS MATERIALIZED (
+const OLD_IN_PAGE = statement(
+  ({ deleteMatching, json, least, probe }) => `WITH page AS MATERIALIZED (
     SELECT s.id, s.revision, (SELECT min(c.revision) FROM change c WHERE c.sequence_id = s.id) AS first
     FROM sequence s WHERE s.id > ?1 ORDER BY s.id LIMIT ?2),
   old AS MATERIALIZED (
-    SELECT c.sequence_id, c.revision, c.change_time FROM page p CROSS JOIN change c
-    WHERE c.sequence_id = p.id AND c.revision >= p.first AND c.revision < min(p.revision, p.first + ?3)
-      AND c.change_time < json(?4)->>0)
-  DELETE FROM change WHERE (sequence_id, revision, change_time) IN (SELECT * FROM old) RETURNING 1`;
+    SELECT c.sequence_id, c.revision, c.change_time FROM page p
+    ${probe(
+      'change',
+      'c',
+      `c.sequence_id = p.id AND c.revision >= p.first AND c.revision < ${least('p.revision', 'p.first + ?3')}
+      AND c.change_time < ${json('?4', 0, 'bigint')}`,
+    )})
+  ${deleteMatching('change', 'old', ['sequence_id', 'revision', 'change_time'])} RETURNING 1`,
+);
 const LAST_OF_PAGE = 'SELECT max(id) AS id FROM (SELECT id FROM sequence WHERE id > ?1 ORDER BY id LIMIT ?2)';
 
 /** How much of the change rows one transaction looks at. */

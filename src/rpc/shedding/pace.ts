@@ -1,7 +1,7 @@
 /** The bounds of a {@link Pace}. */
 export interface PaceOptions {
-  /** What is run a second, at most. */
-  readonly perSecond: number;
+  /** What is run a second, at most, as things are now. */
+  readonly perSecond: () => number;
   /** What is run at once after a pause. */
   readonly burst: number;
   /** How long anything is held, at most, milliseconds. */
@@ -57,7 +57,7 @@ export class Pace {
 
   #fill(nowMs: number): void {
     const { perSecond, burst } = this.#options;
-    this.#tokens = Math.min(burst, this.#tokens + ((nowMs - this.#filledMs) / 1000) * perSecond);
+    this.#tokens = Math.min(burst, this.#tokens + ((nowMs - this.#filledMs) / 1000) * perSecond());
     this.#filledMs = nowMs;
   }
 }

@@ -9,8 +9,11 @@ import { Pace, type PaceOptions } from './pace.ts';
 import { Refusal } from './refusal.ts';
 
 /** Of writes and of reads, each for themselves: reads are answered while writes are refused. */
-const LIMIT: InFlightOptions = { targetMs: 80, min: 64, start: 512, max: 4_096 };
-const PACE: PaceOptions = { perSecond: 2_000, burst: 200, maxHoldMs: 250, maxHeld: 4_096 };
+const LIMIT: Omit<InFlightOptions, 'utilization'> = { targetMs: 80, min: 256, start: 512, max: 4_096 };
+/** Refusals for each call that is answered: what they cost must not be what the service does. */
+const REFUSED_PER_ANSWERED = 0.3;
+const MIN_REFUSED_PER_SECOND = 200;
+const PACE: Omit<PaceOptions, 'perSecond'> = { burst: 50, maxHoldMs: 500, maxHeld: 4_096 };
 /** What a refused caller is told to wait. */
 const RETRY_AFTER_MS = 500;
 /** The log has a line in this time at most. */
@@ -33,7 +36,7 @@ type Response = ServerResponse | Http2ServerResponse;
 export class Shedder {
   readonly #options: ShedderOptions;
   readonly #limits = new Map<string, InFlightLimit>();
-  readonly #pace = new Pace(PACE);
+  readonly #pace: Pace;
   readonly #refusal = new Refusal(RETRY_AFTER_MS);
   #fresh: Call[] = [];
   #refused = 0;
@@ -41,8 +44,13 @@ export class Shedder {
 
   constructor(options: ShedderOptions) {
     this.#options = options;
-    const writes = new InFlightLimit(LIMIT);
-    const reads = new InFlightLimit(LIMIT);
+    const writes = new InFlightLimit({ ...LIMIT, utilization: loopUtilization() });
+    const reads = new InFlightLimit({ ...LIMIT, utilization: loopUtilization() });
+    this.#pace = new Pace({
+      ...PACE,
+      perSecond: () =>
+        Math.max(MIN_REFUSED_PER_SECOND, REFUSED_PER_ANSWERED * (writes.perSecond + reads.perSecond)),
+    });
     for (const { name, idempotency } of SequenceService.methods)
       this.#limits.set(
         `/${SequenceService.typeName}/${name}`,
@@ -105,6 +113,17 @@ class Call {
     this.#left = true;
     this.#limit.leave();
   }
+}
+
+/** A function that tells how busy the event loop has been since it was last called. */
+function loopUtilization(): () => number {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, last);
+    last = now;
+    return utilization;
+  };
 }
 
 function isGone(response: Response): boolean {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { InFlightLimit } from '../../../src/rpc/shedding/in-flight-limit.ts';
 
-const OPTIONS = { targetMs: 80, min: 64, start: 512, max: 4_096 };
+const OPTIONS = { targetMs: 80, min: 64, start: 512, max: 4_096, utilization: () => 1 };
 
 /**
  * A service that ends `perMs` calls a millisecond, and callers who always have another one ready.
@@ -73,6 +73,17 @@ describe('the limit', () => {
     expect(limit.limit).toBe(OPTIONS.min);
     flood(limit, 6, 5_000, 1_000);
     expect(limit.limit).toBeGreaterThan(300);
+  });
+
+  test('where the loop has time, calls wait for something else: it grows, and shrinks when the loop is short', () => {
+    let busy = 0.5;
+    const limit = new InFlightLimit({ ...OPTIONS, utilization: () => busy });
+    // Each takes 800 ms, however few there are.
+    flood(limit, 0.64, 0, 3_000);
+    expect(limit.limit).toBe(OPTIONS.max);
+    busy = 1;
+    flood(limit, 6, 3_000, 3_000);
+    expect(limit.limit / 480).toBeCloseTo(1, 0);
   });
 
   test('nobody is refused while it is not reached, and it returns to its start', () => {

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { Pace } from '../../../src/rpc/shedding/pace.ts';
 
-const OPTIONS = { perSecond: 100, burst: 5, maxHoldMs: 60_000, maxHeld: 1_000 };
+const OPTIONS = { perSecond: () => 100, burst: 5, maxHoldMs: 60_000, maxHeld: 1_000 };
 
 /** Runs so many tasks, and tells which have run. */
 function run(pace: Pace, count: number): number[] {

@@ -12,8 +12,8 @@ export type CommitFault =
 export interface PostgresProxy {
   /** The same DATABASE_URL, through the proxy. */
   url(place: string): string;
-  /** The next COMMIT meets this. */
-  cutCommit(fault: CommitFault): void;
+  /** The next COMMIT meets this, or a later one behind so many that pass. */
+  cutCommit(fault: CommitFault, passing?: number): void;
   /** Passes nothing on, in neither direction, on connections that are open and on new ones. */
   hang(): void;
   /** Resets what hangs, and passes on from now on. */
@@ -29,6 +29,7 @@ export async function startPostgresProxy(place: string): Promise<PostgresProxy> 
   const target = new URL(place);
   const sockets = new Set<Socket>();
   let fault: CommitFault | undefined;
+  let toPass = 0;
   let hanging = false;
 
   const keep = (socket: Socket) => {
@@ -44,7 +45,7 @@ export async function startPostgresProxy(place: string): Promise<PostgresProxy> 
     client.on('data', (chunk) => {
       if (hanging || cut) return;
       const at = fault === undefined ? -1 : chunk.indexOf(COMMIT);
-      if (at === -1) return void backend.write(chunk);
+      if (at === -1 || toPass-- > 0) return void backend.write(chunk);
       const meets = fault!;
       fault = undefined;
       cut = true;
@@ -75,8 +76,9 @@ export async function startPostgresProxy(place: string): Promise<PostgresProxy> 
       url.host = `127.0.0.1:${port}`;
       return url.href;
     },
-    cutCommit: (meets) => {
+    cutCommit: (meets, passing = 0) => {
       fault = meets;
+      toPass = passing;
     },
     hang: () => {
       hanging = true;

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,8 @@ const PASSWORD = 'sequence';
 export interface PostgresOptions {
   /** Whether a commit waits for the disk; a test that kills the server needs it. */
   readonly durable?: boolean;
+  /** Its certificate and key in PEM, where it is to speak TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
   /** Further arguments of the server, such as `-c`, `max_connections=20`. */
   readonly flags?: readonly string[];
 }
@@ -55,6 +57,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
         ...['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
         ...['-c', 'max_connections=200', '-c', 'shared_buffers=64MB'],
         ...durability,
+        ...(options.tls ? ['-c', 'ssl=on'] : []),
         ...(options.flags ?? []),
       ],
       onLog: (message) => log.push(String(message)),
@@ -66,6 +69,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       throw new Error(`PostgreSQL does not start: ${log.slice(-20).join('')}`);
     });
   await server.initialise();
+  if (options.tls) await writeTls(databaseDir, options.tls);
   await start();
   return {
     port,
@@ -86,6 +90,19 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Under the names that the server looks for, and its own, or it would not take the key. */
+async function writeTls(folder: string, { cert, key }: { cert: string; key: string }): Promise<void> {
+  const { uid, gid } = await stat(folder);
+  for (const [name, text] of [
+    ['server.crt', cert],
+    ['server.key', key],
+  ] as const) {
+    const file = join(folder, name);
+    await writeFile(file, text, { mode: 0o600 });
+    await chown(file, uid, gid);
+  }
 }
 
 async function freePort(): Promise<number> {

@@ -1,0 +1,79 @@
+import { findBatch, lockForLook } from '../db/queries/changes.ts';
+import type { WriteTransaction } from '../db/transaction.ts';
+import { appendBatch, appendedBatch, isAppendBatch } from './append-batch.ts';
+import { type BatchMember, type Outcome, type Postponed, runBatch } from './batch.ts';
+import type { BatchOptions } from './batch-context.ts';
+import { type ElementType, sequenceKeyString } from './model.ts';
+
+/** What a look for a batch has found: that it was committed, that it was not, or that its answers cannot be told. */
+export type Found = 'committed' | 'not committed' | 'untold';
+
+/** A batch on its way, in one transaction. */
+export class Attempt {
+  readonly #members: readonly BatchMember[];
+  readonly #options: BatchOptions;
+  #outcomes: readonly (Outcome | Postponed)[] = [];
+  /** The answer of the one statement, which is not awaited before COMMIT. */
+  #appended: Promise<Outcome[] | undefined> | undefined;
+
+  /** @param options with a fresh token: in the batch's change rows, the proof that it was committed */
+  constructor(members: readonly BatchMember[], options: BatchOptions) {
+    this.#members = members;
+    this.#options = options;
+  }
+
+  /** Whether it was tried in one statement; what that refuses may pass in the long form. */
+  get isOptimistic(): boolean {
+    return this.#appended !== undefined;
+  }
+
+  /**
+   * Runs it, in one statement where that is enough.
+   * @param inFull whether in the long form all the same
+   */
+  async run(tx: WriteTransaction, inFull: boolean): Promise<void> {
+    if (!inFull && tx.engine.capabilities.writesInWith && isAppendBatch(this.#members)) {
+      this.#appended = appendBatch(tx, this.#members, this.#options);
+      // Whoever commits is told of its failure.
+      this.#appended.catch(() => {});
+      return;
+    }
+    this.#outcomes = await runBatch(tx, this.#members, this.#options);
+  }
+
+  /** The outcomes, once it has committed; undefined where it has to be run in the long form. */
+  async outcomes(): Promise<readonly (Outcome | Postponed)[] | undefined> {
+    return this.#appended === undefined ? this.#outcomes : await this.#appended;
+  }
+
+  /**
+   * Where it is not known whether the commit happened, looks for its token under the same locks. It writes, so that
+   * its own commit takes the place of what a failed one left in SQLite's log, which could come back after a crash.
+   */
+  async look(tx: WriteTransaction): Promise<Found> {
+    const written = this.#written();
+    if (written.length === 0) return 'not committed';
+    await lockForLook(tx, written);
+    if (this.#appended === undefined)
+      return (await findBatch(tx, written, this.#options.token)) ? 'committed' : 'not committed';
+    const found = await appendedBatch(tx, this.#members, this.#options.token);
+    if (found === undefined) return 'not committed';
+    if (found === 'moved on') return 'untold';
+    this.#appended = Promise.resolve(found);
+    return 'committed';
+  }
+
+  /** The sequences that it has changed, each with the lowest revision that it can have given it. */
+  #written(): (readonly [scope: string, elementType: ElementType, revision: number])[] {
+    const lowest = new Map<string, readonly [string, ElementType, number]>();
+    for (const [index, { write }] of this.#members.entries()) {
+      const answer = this.#outcomes[index]?.answer;
+      if (!answer && !this.isOptimistic) continue;
+      const name = sequenceKeyString(write.sequence);
+      const revision = answer?.revision ?? 0;
+      const { scope, elementType } = write.sequence;
+      lowest.set(name, [scope, elementType, Math.min(revision, lowest.get(name)?.[2] ?? revision)]);
+    }
+    return [...lowest.values()];
+  }
+}
