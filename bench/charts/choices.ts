@@ -104,6 +104,18 @@ against 7.5 k/s of the global \`fetch\`.`,
       ),
   },
   {
+    name: 'weather',
+    title: 'A set of dirty documents, not calls from a write',
+    why: `A write marks what the index has to learn and answers; the index is called by nobody who waits. So an index that is
+away, hangs or answers with errors costs callers nothing.`,
+    rows: ['weather/'],
+    chart: (rows) =>
+      byRows(
+        "Generate's median by what it is in quiet",
+        rows.filter(({ unit }) => unit === 'ratio'),
+      ),
+  },
+  {
     name: 'resources',
     title: 'Memory and start',
     why: 'A container is given little memory and is expected to be ready soon, whatever its database holds.',
