@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Figure } from './arithmetic.ts';
 import { meets, type Target, targetOf, type Unit } from './targets.ts';
@@ -85,9 +85,14 @@ export function saveResults(results: Results, folder = RESULTS): string {
   return file;
 }
 
+/** The names in a folder, which may not exist yet. */
+export function filesOf(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
 /** The results of the last day on which there were any. */
 export function newestResults(folder = RESULTS): Results | undefined {
-  const [newest] = readdirSync(folder)
+  const [newest] = filesOf(folder)
     .filter((name) => /^\d{4}-\d\d-\d\d\.json$/.test(name))
     .toSorted()
     .toReversed();

@@ -1,4 +1,3 @@
-import { absent } from '../capabilities.ts';
 import type { Row } from '../results.ts';
 import { type Bar, barChart } from './chart.ts';
 
@@ -105,6 +104,18 @@ against 7.5 k/s of the global \`fetch\`.`,
       ),
   },
   {
+    name: 'weather',
+    title: 'A set of dirty documents, not calls from a write',
+    why: `A write marks what the index has to learn and answers; the index is called by nobody who waits. So an index that is
+away, hangs or answers with errors costs callers nothing.`,
+    rows: ['weather/'],
+    chart: (rows) =>
+      byRows(
+        "Generate's median by what it is in quiet",
+        rows.filter(({ unit }) => unit === 'ratio'),
+      ),
+  },
+  {
     name: 'resources',
     title: 'Memory and start',
     why: 'A container is given little memory and is expected to be ready soon, whatever its database holds.',
@@ -133,7 +144,7 @@ export function rowsOf(choice: Choice, rows: readonly Row[]): Row[] {
 
 /** Why nothing stands here. */
 export function whyNot(rows: readonly Row[]): string {
-  return rows.find(({ skipped }) => skipped !== undefined)?.skipped ?? absent('a run of its scenario');
+  return rows.find(({ skipped }) => skipped !== undefined)?.skipped ?? 'its scenario has not been run';
 }
 
 /** Throughput of the sides, each once. */

@@ -12,8 +12,8 @@ export interface Page {
 }
 
 /** The page from what was measured. What was not measured is said to be so, and not drawn. */
-export function performancePage(results: Results, soaks: readonly SoakResult[]): Page {
-  const rows = Object.values(results.scenarios).flatMap(({ rows }) => rows);
+export function performancePage(results: Results | undefined, soaks: readonly SoakResult[]): Page {
+  const rows = Object.values(results?.scenarios ?? {}).flatMap(({ rows }) => rows);
   const charts = new Map<string, string>();
   const picture = (name: string, svg: string, alt: string) => {
     charts.set(`${name}.svg`, svg);
@@ -48,7 +48,12 @@ holds up (no coordinated omission).`,
   return { markdown: `${parts.join('\n\n')}\n`, charts };
 }
 
-function head({ date, machine, placement, generators, scenarios }: Results): string {
+function head(results: Results | undefined): string {
+  if (results === undefined)
+    return `# Performance
+
+Made by \`npm run bench:charts\` from what \`npm run bench\` measures; not written by hand. Nothing has been measured yet.`;
+  const { date, machine, placement, generators, scenarios } = results;
   const runs = Object.values(scenarios);
   const efforts = [...new Set(runs.map(({ rounds, seconds }) => `${rounds} rounds of ${seconds} s`))];
   const commits = [...new Set(runs.map(({ commit }) => commit))];
@@ -67,7 +72,7 @@ not. Not measured: TLS, a real network, large contents.
 
 function targets(rows: readonly Row[]): string {
   const targeted = rows.filter(({ target }) => target !== undefined);
-  return `## Targets\n\n${table(targeted)}`;
+  return `## Targets\n\n${targeted.length === 0 ? 'Not measured.' : table(targeted)}`;
 }
 
 function table(rows: readonly Row[]): string {

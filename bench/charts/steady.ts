@@ -1,13 +1,13 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RESULTS } from '../results.ts';
+import { filesOf, RESULTS } from '../results.ts';
 import type { SoakResult } from '../steady-result.ts';
 import { formatted } from '../table.ts';
 import { lineChart } from './chart.ts';
 
 /** The newest soak of each engine. */
 export function newestSoaks(folder = RESULTS): SoakResult[] {
-  const files = readdirSync(folder)
+  const files = filesOf(folder)
     .filter((name) => /^soak-(sqlite|postgres)-\d{4}-\d\d-\d\d\.json$/.test(name))
     .toSorted();
   const newest = new Map(files.map((name) => [name.split('-')[1]!, name]));

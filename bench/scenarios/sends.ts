@@ -23,9 +23,9 @@ export const sends: Scenario = {
   about: 'documents a second to each kind of index ÷ the bare client; from a commit until it is indexed',
   async run(bench: Bench) {
     for (const [id, kind, count, micros] of [
-      ['typesense', 'typesense', 100_000, 0],
-      ['typesense-paced', 'typesense', 100_000, TYPESENSE_MICROS],
-      ['typesense-client', 'typesense-client', 20_000, 0],
+      ['typesense', 'typesense', 50_000, 0],
+      ['typesense-paced', 'typesense', 50_000, TYPESENSE_MICROS],
+      ['typesense-client', 'typesense-client', 10_000, 0],
     ] as const) {
       const pace = micros > 0 ? ` that takes ${micros} µs of each` : '';
       const title = `documents to ${kind}${pace} ÷ by the bare client`;

@@ -77,6 +77,7 @@ describe('results', () => {
   test('the newest day counts; soaks and others beside it do not', () => {
     const path = folder();
     expect(newestResults(path)).toBeUndefined();
+    expect(newestResults(join(path, 'not-there'))).toBeUndefined();
     saveResults(results('2026-01-10', 'a', 2), path);
     saveResults(results('2026-01-09', 'a', 1), path);
     writeFileSync(join(path, 'soak-sqlite-2026-01-11.json'), '{}');

@@ -57,3 +57,10 @@ test('each RPC is a line over the number of its callers, writes apart from reads
   expect([...charts.keys()]).toEqual(['matrix-sqlite-writes.svg', 'matrix-sqlite-reads.svg']);
   expect(charts.get('matrix-sqlite-reads.svg')).toContain('ListElements, 50');
 });
+
+test('before anything was measured there are no figures and no charts', () => {
+  const { markdown, charts } = performancePage(undefined, []);
+  expect(charts.size).toBe(0);
+  expect(markdown).toContain('Nothing has been measured yet.');
+  expect(markdown).not.toContain('| met |');
+});
