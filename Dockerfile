@@ -1,7 +1,10 @@
 # The service with its SQLite file in /data.
 #
 #   docker build -t sequence-service .
-#   docker run --read-only -v sequence-data:/data -p 127.0.0.1:8080:8080 sequence-service
+#   docker run --read-only -v sequence-data:/data -p 127.0.0.1:8080:8080 -e AUTH=none sequence-service
+#
+# It listens on all addresses of its container, so it starts only where AUTH says who may call: tokens, jwt, or none for
+# everybody, which is for a port that only this machine reaches.
 #
 # Arguments are those of the command line: `docker run … sequence-service config`.
 # With podman and buildah, build with --format docker: an OCI image has no HEALTHCHECK.

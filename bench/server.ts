@@ -1,66 +1,81 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { type ChildProcess, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { openDatabase } from '../src/db/database.ts';
-import { Writer } from '../src/domain/writer.ts';
-import { createMetrics } from '../src/metrics.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { request } from 'undici';
+import { endChild, startChild, within } from './children.ts';
 
 const MAIN = new URL('../src/main.ts', import.meta.url).pathname;
 const HAS_TASKSET = spawnSync('taskset', ['-V']).status === 0;
 
-/** The command line that runs a script on one core, where the machine can pin. */
-export function pinned(core: number, args: readonly string[]): [command: string, args: string[]] {
-  return HAS_TASKSET
-    ? ['taskset', ['-c', String(core), process.execPath, ...args]]
-    : [process.execPath, [...args]];
+/** Cores by number, `any` for all of them. */
+export type Cores = 0 | 1 | 'any';
+
+/** A command line that runs on the given cores, where the machine can pin. */
+export function onCores(
+  cores: Cores,
+  command: string,
+  args: readonly string[],
+): [command: string, args: string[]] {
+  return HAS_TASKSET && cores !== 'any'
+    ? ['taskset', ['-c', String(cores), command, ...args]]
+    : [command, [...args]];
+}
+
+/** The command line that runs a script of ours on one core, where the machine can pin. */
+export function pinned(core: Cores, args: readonly string[]): [command: string, args: string[]] {
+  return onCores(core, process.execPath, args);
 }
 
 /** How processes are placed, for the report. */
 export const PLACEMENT = HAS_TASKSET
-  ? 'service on core 0 (SQLite threads included), load on core 1'
+  ? 'service on core 0 (SQLite threads included), load on core 1, PostgreSQL on both, unless a row says otherwise'
   : 'not pinned: taskset is missing';
 
-/** A service process on core 0, with everything on that ships: validation, metrics, logs (to nowhere), marks. */
+/** How to start a service. */
+export interface ServerOptions {
+  readonly databaseUrl: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cores?: Cores;
+  /** For Node, before the script. */
+  readonly flags?: readonly string[];
+}
+
+/** A service process, with everything on that ships: validation, metrics, logs (read and thrown away), marks. */
 export interface BenchServer {
   readonly url: string;
+  readonly pid: number;
+  /** From the start of the process to its first "ready", ms. */
+  readonly readyMs: number;
   stop(): Promise<void>;
 }
 
-/** Starts a service on a database with so many elements in scope `bench`, and with this configuration besides. */
-export async function startServer(
-  elements: number,
-  env: Readonly<Record<string, string>> = {},
-): Promise<BenchServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'sequence-bench-'));
-  const file = join(folder, 'sequence.db');
-  await preload(file, elements);
-  const [command, args] = pinned(0, [MAIN]);
-  const child = spawn(command, args, {
+/** Starts a service and waits until it is ready. */
+export async function startServer(options: ServerOptions): Promise<BenchServer> {
+  const [command, args] = pinned(options.cores ?? 0, [...(options.flags ?? []), MAIN]);
+  const started = performance.now();
+  const child = startChild(command, args, {
     env: {
       PATH: process.env['PATH'],
       PORT: '0',
       LOG_PRETTY: 'off',
-      DATABASE_URL: `sqlite:///${file}`,
-      ...env,
+      DATABASE_URL: options.databaseUrl,
+      ...options.env,
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const port = await servingPort(child);
-  return {
-    url: `http://127.0.0.1:${port}`,
-    async stop() {
-      child.kill('SIGTERM');
-      await once(child, 'exit');
-      rmSync(folder, { recursive: true });
-    },
-  };
+  try {
+    const url = `http://127.0.0.1:${await within(30_000, 'the start of the service', servingPort(child))}`;
+    await within(30_000, 'readiness', ready(url));
+    const readyMs = performance.now() - started;
+    return { url, pid: child.pid!, readyMs, stop: () => endChild(child) };
+  } catch (error) {
+    await endChild(child, 'SIGKILL');
+    throw error;
+  }
 }
 
 async function servingPort(child: ChildProcess): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
+  child.once('error', reject);
   child.once('exit', (code) => reject(new Error(`the service ended with ${code}`)));
   const lines = createInterface({ input: child.stdout! });
   lines.on('line', (line) => {
@@ -74,35 +89,11 @@ async function servingPort(child: ChildProcess): Promise<number> {
   return port;
 }
 
-async function preload(file: string, elements: number): Promise<void> {
-  const database = await openDatabase({ url: { engine: 'sqlite', file }, readers: 1, migrate: 'auto' });
-  const writer = new Writer({
-    connection: database.writer,
-    limits: { maxBatch: 64, maxQueue: 1_000, maxQueueBytes: 2 ** 30, maxRenumber: 100_000 },
-    metrics: createMetrics().writer,
-    now: Date.now,
-    onCommit: () => {},
-    onError: (error) => {
-      throw error;
-    },
-  });
-  const { signal } = new AbortController();
-  for (let done = 0; done < elements; done += 1_000) {
-    await writer.submit(
-      {
-        kind: 'batch_generate',
-        sequence: { scope: 'bench', elementType: 'script' },
-        caller: '',
-        comment: '',
-        items: Array.from({ length: Math.min(1_000, elements - done) }, (_, index) => ({
-          elementId: done + index + 1,
-          comment: '',
-          content: null,
-        })),
-      },
-      { signal, deadline: Date.now() + 60_000 },
-    );
+async function ready(url: string): Promise<void> {
+  for (;;) {
+    const { statusCode, body } = await request(`${url}/readyz`);
+    await body.dump();
+    if (statusCode === 200) return;
+    await sleep(2);
   }
-  await writer.close();
-  await database.close();
 }

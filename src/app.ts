@@ -1,16 +1,21 @@
+import { isLoopback } from './config/network.ts';
 import type { Config } from './config.ts';
 import { openDatabase } from './db/database.ts';
 import { DrainingError } from './domain/errors.ts';
 import { Reader } from './domain/reader.ts';
+import { Retention } from './domain/retention.ts';
 import { Writer } from './domain/writer.ts';
 import { createCors } from './http/cors.ts';
 import { DEFAULT_LISTENER_LIMITS } from './http/limits.ts';
 import { createListener } from './http/listener.ts';
 import { createPlainRoutes } from './http/plain-routes.ts';
+import { openTlsFiles } from './http/tls-files.ts';
 import { createLogger, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { diagnosticsFor, openAuthenticator } from './rpc/auth/index.ts';
 import { createRpcHandler, SERVICES } from './rpc/handler.ts';
 import { HealthRegistry, ServingStatus } from './rpc/health/index.ts';
+import { RateLimiter } from './rpc/rate-limit.ts';
 import type { BreakerOptions } from './sync/breaker.ts';
 import type { DispatcherLimits } from './sync/dispatcher.ts';
 import { Sync } from './sync/sync.ts';
@@ -132,6 +137,28 @@ class Service implements App {
     const { logger } = this.log;
     for (const warning of this.#config.warnings) logger.warn(warning);
 
+    const { auth, tls } = this.#config;
+    const clientCertificates = tls.clientCaFile !== '';
+    const onlyThisMachine = isLoopback(server.host);
+    if (!onlyThisMachine && auth.mode === '' && !clientCertificates)
+      throw new StartError(
+        `HOST is ${server.host}, which others can reach: set AUTH=tokens or AUTH=jwt, or AUTH=none to let everybody in`,
+      );
+    const { authenticator, close: closeAuthenticator } = await openAuthenticator({
+      auth,
+      clientCertificates,
+      adminToken: this.#config.sync.adminToken,
+      logger,
+      now: this.#now,
+    }).catch((cause: Error) => {
+      throw new StartError(cause.message, { cause });
+    });
+    this.#closers.push(async () => closeAuthenticator());
+    const asksNobody = ['', 'none'].includes(auth.mode) && !clientCertificates;
+    const publicDiagnostics =
+      auth.publicDiagnostics === 'on' ||
+      (auth.publicDiagnostics === 'auto' && (onlyThisMachine || asksNobody));
+
     const database = await openDatabase({ ...databaseConfig, name: this.#config.service.name });
     this.#closers.push(() => database.close());
     if (database.migrated.length > 0) logger.info({ migrations: database.migrated }, 'database migrated');
@@ -147,6 +174,17 @@ class Service implements App {
       onError: (error) => logger.error({ err: error }, 'a batch of writes failed'),
     });
     this.#closers.push(() => writer.close());
+    if (databaseConfig.changeRetentionMs !== undefined) {
+      const retention = new Retention({
+        writer,
+        keepMs: databaseConfig.changeRetentionMs,
+        now: this.#now,
+        onDeleted: (count) => logger.info({ count }, 'old change rows were deleted'),
+        onError: (error) => logger.error({ err: error }, 'old change rows were not deleted'),
+      });
+      this.#closers.push(() => retention.stop());
+      retention.start();
+    }
 
     const { sync: syncConfig, service } = this.#config;
     const sync = new Sync({
@@ -181,19 +219,25 @@ class Service implements App {
       health: this.#health,
       metrics: this.metrics.rpc,
       logger,
+      authenticator,
+      publicDiagnostics,
       maxBodyBytes: server.maxBodyBytes,
       defaultDeadlineMs: server.defaultDeadlineMs,
+      rateLimiter: server.rateLimit && new RateLimiter(server.rateLimit),
     });
     const cors = createCors([...server.corsOrigins]);
     const routes = createPlainRoutes({
+      mayDiagnose: diagnosticsFor(publicDiagnostics, authenticator),
       health: () => true,
       ready: async () => {
         await database.reads.check();
         const { enabled, breakerState, oldestAgeSeconds } = await sync.status();
+        const fileFault = await database.files?.fault();
+        if (fileFault !== undefined) logger.error({ fault: fileFault }, 'the database file was taken away');
         return {
-          ready: this.#ready,
+          ready: this.#ready && fileFault === undefined,
           checks: {
-            database: { engine: database.engine.name, ok: true },
+            database: { engine: database.engine.name, ok: fileFault === undefined },
             // Shown, and never a reason to be taken out: a search outage does not hinder writes.
             sync: { enabled, breaker: breakerState, oldest_age_seconds: oldestAgeSeconds },
           },
@@ -201,18 +245,38 @@ class Service implements App {
       },
       metrics: async () => {
         await sync.measure();
-        const { registry } = this.metrics;
+        const { registry, files } = this.metrics;
+        files.ok.set((await database.files?.fault()) === undefined ? 1 : 0);
+        for (const [name, bytes] of Object.entries(database.files?.sizes ?? {}))
+          files.bytes.set({ file: name }, bytes);
         return { contentType: registry.contentType, body: await registry.metrics() };
       },
       onError: (error) => logger.error({ err: error }, 'a plain route failed'),
     });
+    const tlsFiles =
+      tls.certFile === ''
+        ? undefined
+        : await openTlsFiles({
+            ...tls,
+            onChange: (material) => {
+              listener.renewTls(material);
+              logger.info('the certificates were read again; new connections get them');
+            },
+            onFault: (error) =>
+              logger.error({ err: error }, 'the certificates cannot be used; those before them stay'),
+          }).catch((cause: Error) => {
+            throw new StartError(cause.message, { cause });
+          });
+    this.#closers.push(async () => tlsFiles?.close());
     const listener = createListener({
       host: server.host,
       port: server.port,
+      tls: tlsFiles?.value,
       limits: {
         ...DEFAULT_LISTENER_LIMITS,
         headersTimeoutMs: server.headersTimeoutMs,
         requestTimeoutMs: server.requestTimeoutMs,
+        answerTimeoutMs: server.requestTimeoutMs,
         idleTimeoutMs: server.idleTimeoutMs,
         maxHeaderBytes: server.maxHeaderBytes,
         maxConcurrentStreams: server.maxConcurrentStreams,
@@ -235,7 +299,7 @@ class Service implements App {
     });
     this.#ready = true;
     this.#health.setAll(ServingStatus.SERVING);
-    logger.info({ ...address, release: RELEASE }, 'serving');
+    logger.info({ ...address, ...(tlsFiles && { tls: true }), release: RELEASE }, 'serving');
     return address;
   }
 

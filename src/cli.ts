@@ -1,3 +1,5 @@
-import { run } from './cli/run.ts';
+import { endOnSignals } from './cli/early-signals.ts';
 
+endOnSignals();
+const { run } = await import('./cli/run.ts');
 await run(process.argv.slice(2));

@@ -1,25 +1,30 @@
 /** Configuration: the only reader of the environment. Strings become values, one by one; values become the `Config`. */
 
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { Fault } from './config/kinds.ts';
 import { MASK, maskCredentials, quote } from './config/mask.ts';
 import { nearMiss } from './config/near-miss.ts';
+import { readSecretFile } from './config/secret-file.ts';
 import type { Config } from './config/types.ts';
-import { VARIABLES, type Values, type Variable } from './config/variables.ts';
+import { hasFile, VARIABLES, type Values, type Variable } from './config/variables.ts';
 
 export { describeDatabase } from './config/database-url.ts';
 export type {
+  AuthConfig,
+  ClientConfig,
   Config,
   DatabaseConfig,
   DatabaseUrl,
   LogConfig,
   LogLevel,
   PostgresUrl,
+  Rate,
   ServerConfig,
   SqliteUrl,
   SyncConfig,
+  TlsConfig,
   WriterConfig,
 } from './config/types.ts';
 
@@ -77,6 +82,43 @@ const CROSS_CHECKS: readonly CrossCheck[] = [
       values.TYPESENSE_CLIENT_URL === '' ||
       values.TYPESENSE_SERVICE_API_KEY !== '' ||
       (values.KEY_MANAGEMENT_URL !== '' && values.ADMIN_TOKEN !== ''),
+  },
+  {
+    needs: ['TLS_CERT_FILE', 'TLS_KEY_FILE'],
+    fault: 'TLS_CERT_FILE and TLS_KEY_FILE must be set together',
+    holds: (values) => (values.TLS_CERT_FILE === '') === (values.TLS_KEY_FILE === ''),
+  },
+  {
+    needs: ['TLS_CLIENT_CA_FILE', 'TLS_CERT_FILE'],
+    fault: 'TLS_CLIENT_CA_FILE needs TLS_CERT_FILE: without TLS nobody can show a certificate',
+    holds: (values) => values.TLS_CLIENT_CA_FILE === '' || values.TLS_CERT_FILE !== '',
+  },
+  {
+    needs: ['AUTH', 'API_TOKENS_FILE', 'ADMIN_TOKEN'],
+    fault: 'AUTH=tokens needs API_TOKENS_FILE or ADMIN_TOKEN',
+    holds: (values) => values.AUTH !== 'tokens' || values.API_TOKENS_FILE !== '' || values.ADMIN_TOKEN !== '',
+  },
+  {
+    needs: ['AUTH', 'JWT_JWKS_URL', 'JWT_SECRET', 'JWT_PUBLIC_KEY_FILE'],
+    fault: 'AUTH=jwt needs exactly one of JWT_JWKS_URL, JWT_SECRET and JWT_PUBLIC_KEY_FILE',
+    holds: (values) =>
+      values.AUTH !== 'jwt' ||
+      [values.JWT_JWKS_URL, values.JWT_SECRET, values.JWT_PUBLIC_KEY_FILE].filter((key) => key !== '')
+        .length === 1,
+  },
+  {
+    needs: ['AUTH', 'TLS_CLIENT_CA_FILE', 'API_TOKENS_FILE'],
+    fault:
+      'TLS_CLIENT_CA_FILE with AUTH=tokens or jwt needs API_TOKENS_FILE: its lines cert:NAME say what a certificate may do',
+    holds: (values) =>
+      !['tokens', 'jwt'].includes(values.AUTH) ||
+      values.TLS_CLIENT_CA_FILE === '' ||
+      values.API_TOKENS_FILE !== '',
+  },
+  {
+    needs: ['SEQUENCE_CERT_FILE', 'SEQUENCE_KEY_FILE'],
+    fault: 'SEQUENCE_CERT_FILE and SEQUENCE_KEY_FILE must be set together',
+    holds: (values) => (values.SEQUENCE_CERT_FILE === '') === (values.SEQUENCE_KEY_FILE === ''),
   },
   {
     needs: ['DATABASE_SSL_CA', 'DATABASE_URL'],
@@ -141,9 +183,12 @@ export function describeConfig(config: Config): string[] {
 function parseAll(env: Environment, cwd: string): { values: Partial<Values>; faults: string[] } {
   const values: Record<string, unknown> = {};
   const faults: string[] = [];
-  for (const { name, kind, default: fallback, sensitive } of VARIABLES as readonly Variable[]) {
-    const text = textOf(env, name) ?? fallback;
+  for (const variable of VARIABLES as readonly Variable[]) {
+    const { name, kind, default: fallback, sensitive } = variable;
+    let text = '';
     try {
+      text = textOf(env, name) ?? fallback;
+      if (hasFile(variable)) text = secretOf(env, name, cwd) ?? text;
       values[name] = kind.parse(text, { cwd });
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
@@ -153,6 +198,14 @@ function parseAll(env: Environment, cwd: string): { values: Partial<Values>; fau
   }
   // Each value came from its own kind's parse, which is what `Values` says.
   return { values: values as Partial<Values>, faults };
+}
+
+/** What the file holds that `NAME_FILE` names; undefined where it names none. */
+function secretOf(env: Environment, name: string, cwd: string): string | undefined {
+  const path = textOf(env, `${name}_FILE`);
+  if (path === undefined) return undefined;
+  if (textOf(env, name) !== undefined) throw new Fault(`and ${name}_FILE must not both be set`);
+  return readSecretFile(`${name}_FILE`, resolve(cwd, path));
 }
 
 function grouped(values: Values): Omit<Config, 'warnings'> {
@@ -169,8 +222,24 @@ function grouped(values: Values): Omit<Config, 'warnings'> {
       maxHeaderBytes: values.MAX_HEADER_BYTES,
       maxConcurrentStreams: values.MAX_CONCURRENT_STREAMS,
       maxConnections: values.MAX_CONNECTIONS,
+      rateLimit: values.RATE_LIMIT,
       drainDelayMs: values.DRAIN_DELAY,
       stopTimeoutMs: values.STOP_TIMEOUT,
+    },
+    tls: {
+      certFile: values.TLS_CERT_FILE,
+      keyFile: values.TLS_KEY_FILE,
+      clientCaFile: values.TLS_CLIENT_CA_FILE,
+    },
+    auth: {
+      mode: values.AUTH,
+      tokensFile: values.API_TOKENS_FILE,
+      jwksUrl: values.JWT_JWKS_URL,
+      jwtSecret: values.JWT_SECRET,
+      jwtPublicKeyFile: values.JWT_PUBLIC_KEY_FILE,
+      jwtIssuer: values.JWT_ISSUER,
+      jwtAudience: values.JWT_AUDIENCE,
+      publicDiagnostics: values.PUBLIC_DIAGNOSTICS,
     },
     database: {
       url: values.DATABASE_URL,
@@ -181,6 +250,7 @@ function grouped(values: Values): Omit<Config, 'warnings'> {
       statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT,
       // Several replicas start at once, and one that is older may still run.
       migrate: values.MIGRATE || (values.DATABASE_URL.engine === 'sqlite' ? 'auto' : 'check'),
+      changeRetentionMs: values.CHANGE_RETENTION,
     },
     writer: {
       maxBatch: values.WRITER_MAX_BATCH,
@@ -204,11 +274,19 @@ function grouped(values: Values): Omit<Config, 'warnings'> {
       maxAttempts: values.SYNC_MAX_ATTEMPTS,
       settleMs: values.SYNC_SETTLE,
     },
+    client: {
+      token: values.SEQUENCE_TOKEN,
+      caFile: values.SEQUENCE_CA_FILE,
+      certFile: values.SEQUENCE_CERT_FILE,
+      keyFile: values.SEQUENCE_KEY_FILE,
+    },
   };
 }
 
 function warningsFor(env: Environment): string[] {
-  const known: string[] = VARIABLES.map(({ name }) => name);
+  const known: string[] = (VARIABLES as readonly Variable[]).flatMap((variable) =>
+    hasFile(variable) ? [variable.name, `${variable.name}_FILE`] : [variable.name],
+  );
   const unset = known.filter((name) => textOf(env, name) === undefined);
   return Object.keys(env).flatMap((name) => {
     const meant = known.includes(name) ? undefined : nearMiss(name, unset);

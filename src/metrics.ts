@@ -48,12 +48,20 @@ export interface SyncMetrics {
   readonly expectedDocuments: Gauge;
 }
 
+/** What is measured of the files under a SQLite database. */
+export interface FileMetrics {
+  /** 1 while they are the ones that were opened, 0 where one is gone, replaced or truncated. */
+  readonly ok: Gauge;
+  readonly bytes: Gauge<'file'>;
+}
+
 /** Every metric of the service, in a registry of its own. */
 export interface Metrics {
   readonly registry: Registry;
   readonly rpc: RpcMetrics;
   readonly writer: WriterMetrics;
   readonly sync: SyncMetrics;
+  readonly files: FileMetrics;
 }
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -176,6 +184,19 @@ export function createMetrics(): Metrics {
       expectedDocuments: new Gauge({
         name: 'sequence_sync_expected_documents',
         help: 'Documents that the database implies.',
+        registers,
+      }),
+    },
+    files: {
+      ok: new Gauge({
+        name: 'sequence_database_files_ok',
+        help: 'Whether the SQLite files are those that were opened: 0 where one is gone, replaced or truncated.',
+        registers,
+      }),
+      bytes: new Gauge({
+        name: 'sequence_database_file_bytes',
+        help: 'Size of the SQLite database and of its write-ahead log.',
+        labelNames: ['file'],
         registers,
       }),
     },

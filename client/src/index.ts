@@ -1,3 +1,3 @@
 /** The client for Node. */
 export * from './core.ts';
-export { createSequenceClient, type SequenceClientOptions } from './node.ts';
+export { createSequenceClient, type SequenceClientOptions, type TlsOptions } from './node.ts';

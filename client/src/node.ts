@@ -6,10 +6,21 @@ import {
 } from '@connectrpc/connect-node';
 import { type CallingOptions, createSequenceClientOver, type SequenceClient } from './over-transport.ts';
 
+/** Whom to trust, and what to show; PEM. */
+export interface TlsOptions {
+  /** Authorities to trust, in the place of Node's own. */
+  readonly ca?: string | string[];
+  /** The client's certificate, with `key`, where the service asks for one. */
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 /** How to reach the service, and how to call it. */
 export interface SequenceClientOptions extends CallingOptions {
-  /** Where the service is: `http://localhost:8080`. */
+  /** Where the service is: `http://localhost:8080`, `https://sequence.example.org`. */
   readonly url: string;
+  /** For `https:`. */
+  readonly tls?: TlsOptions;
   /**
    * `connect` when left out. It and `grpc-web` speak HTTP/1.1, which passes every proxy; `grpc` speaks HTTP/2,
    * many calls on one connection.
@@ -31,8 +42,13 @@ export function createSequenceClient(options: SequenceClientOptions): SequenceCl
   return createSequenceClientOver(transportTo(options), options);
 }
 
-function transportTo({ url, protocol = 'connect', interceptors = [] }: SequenceClientOptions): Transport {
-  const common = { baseUrl: url, interceptors };
+function transportTo({
+  url,
+  protocol = 'connect',
+  interceptors = [],
+  tls,
+}: SequenceClientOptions): Transport {
+  const common = { baseUrl: url, interceptors, ...(tls !== undefined && { nodeOptions: { ...tls } }) };
   switch (protocol) {
     case 'connect':
       return createConnectTransport({ ...common, httpVersion: '1.1', useBinaryFormat: true });

@@ -1,5 +1,5 @@
-// npm install @connectrpc/connect @connectrpc/connect-node @bufbuild/protobuf and the service's package,
-// then: node connect-es.mjs [url]. The package's own client (docs/clients.md) adds deadline and retries to this.
+// node connect-es.mjs [url]. Elsewhere: npm install @connectrpc/connect @connectrpc/connect-node @bufbuild/protobuf and
+// the service's package, whose own client (docs/clients.md) adds deadline and retries to this.
 import { createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import {

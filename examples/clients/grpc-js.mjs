@@ -1,4 +1,4 @@
-// npm install @grpc/grpc-js @grpc/proto-loader, then: node grpc-js.mjs [host:port]
+// node grpc-js.mjs [host:port]. Elsewhere: npm install @grpc/grpc-js @grpc/proto-loader; `proto` names the contract.
 import grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 

@@ -1,4 +1,5 @@
-# pip install grpcio grpcio-tools, and in this folder:
+# In this folder, and in a virtual environment where the system's Python asks for one:
+# pip install grpcio grpcio-tools
 # python -m grpc_tools.protoc -I ../../proto --python_out=. --grpc_python_out=. fountain/sequence/v1/sequence.proto
 # python python_grpcio.py [host:port]
 import sys

@@ -5,6 +5,18 @@ const SERVER: Option = {
   value: 'URL',
   summary: 'where the service runs; where this configuration would serve, when left out',
 };
+const TOKEN_FILE: Option = {
+  type: 'string',
+  value: 'FILE',
+  summary: 'where the token is that the service asks for; SEQUENCE_TOKEN when left out',
+};
+const CA: Option = {
+  type: 'string',
+  value: 'FILE',
+  summary: 'the authority of an https address in PEM; SEQUENCE_CA_FILE when left out',
+};
+/** Of every command that speaks to a running service. */
+const REMOTE = { server: SERVER, 'token-file': TOKEN_FILE, ca: CA } as const;
 const SCOPE: Option = { type: 'string', value: 'NAME', summary: 'the book, script or tenant' };
 const JSON_OUTPUT: Option = { type: 'boolean', summary: 'for scripts' };
 const TYPE: Operand = { name: 'TYPE' };
@@ -52,6 +64,38 @@ export const COMMANDS: readonly Command[] = [
     run: async () => (await import('./verify.ts')).verify(),
   },
   {
+    name: 'backup',
+    summary: 'copies the SQLite database of DATABASE_URL, also while a service runs',
+    details: [
+      'The copy is checked before it gets its name. docs/operations.md says what to run for PostgreSQL.',
+      'Exit code: 0 when the backup is whole and on the disk, 1 when there is none.',
+    ],
+    operands: [{ name: 'FILE' }],
+    options: { force: { type: 'boolean', summary: 'replace FILE where it is there' } },
+    run: async ({ force }, [file = '']) => (await import('./backup.ts')).backup(file, force === true),
+  },
+  {
+    name: 'restore',
+    summary: 'puts a backup in the place of the SQLite database of DATABASE_URL, while no service writes it',
+    details: [
+      'What was there is kept beside it. The search index follows the restored database from its next start on.',
+      'Exit code: 0 when the backup is in place, 1 when nothing has changed.',
+    ],
+    operands: [{ name: 'FILE' }],
+    options: {},
+    run: async (_options, [file = '']) => (await import('./restore.ts')).restore(file),
+  },
+  {
+    name: 'restored',
+    summary: 'notes that DATABASE_URL was restored by other means, before a service runs on it',
+    details: [
+      'The search index is then sent everything anew, and what the database does not know is deleted from it.',
+      'Exit code: 0 when it is noted, 1 when it is not.',
+    ],
+    options: {},
+    run: async () => (await import('./restore.ts')).restored(),
+  },
+  {
     name: 'healthcheck',
     summary: 'asks the running service of this configuration whether it is ready',
     details: ['Waits 2 s at most. Exit code: 0 when it is ready, 1 when it is not.'],
@@ -66,7 +110,7 @@ export const COMMANDS: readonly Command[] = [
       'Exit code: 0 when the scope holds the file, 1 when it does not.',
     ],
     operands: [{ name: 'PLAY.fountain' }],
-    options: { scope: SCOPE, server: SERVER, json: JSON_OUTPUT },
+    options: { scope: SCOPE, ...REMOTE, json: JSON_OUTPUT },
     run: async (options, [file = '']) => (await import('./import.ts')).importFountain(file, options),
   },
   {
@@ -75,7 +119,7 @@ export const COMMANDS: readonly Command[] = [
     details: ['Exit code: 0 when all of it is written, 1 when it is not.'],
     options: {
       scope: SCOPE,
-      server: SERVER,
+      ...REMOTE,
       output: {
         type: 'string',
         short: 'o',
@@ -92,7 +136,7 @@ export const COMMANDS: readonly Command[] = [
     operands: [{ ...TYPE, optional: true }],
     options: {
       scope: SCOPE,
-      server: SERVER,
+      ...REMOTE,
       start: { type: 'string', value: 'N', summary: 'the number to start at; 1 when left out' },
       limit: { type: 'string', value: 'N', summary: 'how many at most; all when left out' },
       json: JSON_OUTPUT,
@@ -104,7 +148,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'lists the versions of an element, the newest first',
     details: [TYPES, 'Exit code: 0, or 1 when there is no such element.'],
     operands: [TYPE, ID],
-    options: { scope: SCOPE, server: SERVER, json: JSON_OUTPUT },
+    options: { scope: SCOPE, ...REMOTE, json: JSON_OUTPUT },
     run: async (options, [type = '', id = '']) => (await import('./history.ts')).history(type, id, options),
   },
   {
@@ -114,7 +158,7 @@ export const COMMANDS: readonly Command[] = [
     operands: [TYPE, ID],
     options: {
       scope: SCOPE,
-      server: SERVER,
+      ...REMOTE,
       before: { type: 'string', value: 'ID', summary: 'right before this element' },
       after: { type: 'string', value: 'ID', summary: 'right after this element' },
       first: { type: 'boolean', summary: 'to the beginning' },
@@ -132,17 +176,45 @@ export const COMMANDS: readonly Command[] = [
     operands: [TYPE, ID],
     options: {
       scope: SCOPE,
-      server: SERVER,
+      ...REMOTE,
       comment: { type: 'string', value: 'TEXT', summary: 'for the history of the sequence' },
       json: JSON_OUTPUT,
     },
     run: async (options, [type = '', id = '']) => (await import('./remove.ts')).remove(type, id, options),
   },
   {
+    name: 'token',
+    summary: 'makes a token for API_TOKENS_FILE and shows it once',
+    details: [
+      '"token create NAME" prints the token; the file gets its line, which holds only a hash of it.',
+      'Exit code: 0 when the token is made, 1 when it is not.',
+    ],
+    operands: [{ name: 'create' }, { name: 'NAME' }],
+    options: {
+      permissions: {
+        type: 'string',
+        value: 'LIST',
+        summary: 'read, write or admin; each includes those before it',
+      },
+      scopes: {
+        type: 'string',
+        value: 'LIST',
+        summary: "scopes, beginnings of scopes such as 'play-*', or '*' for every scope",
+      },
+      file: {
+        type: 'string',
+        value: 'FILE',
+        summary: 'the file to add the line to; API_TOKENS_FILE when left out',
+      },
+    },
+    run: async (options, [action = '', name = '']) =>
+      (await import('./token.ts')).token(action, name, options),
+  },
+  {
     name: 'sync-status',
     summary: 'shows how far the search index has followed',
     details: ['Exit code: 0, or 1 when documents are parked or the service cannot be asked.'],
-    options: { server: SERVER, json: JSON_OUTPUT },
+    options: { ...REMOTE, json: JSON_OUTPUT },
     run: async (options) => (await import('./sync.ts')).syncStatus(options),
   },
   {
@@ -150,7 +222,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'has the running service send every document to the search index anew',
     details: ['Exit code: 0 when it has begun, with --wait when it has ended; 1 when it has not.'],
     options: {
-      server: SERVER,
+      ...REMOTE,
       recreate: { type: 'boolean', summary: 'drop the collection of this configuration first' },
       wait: { type: 'boolean', summary: 'show the progress and wait for the end' },
     },

@@ -7,6 +7,7 @@ import {
   type SequenceClient,
 } from '../../client/src/index.ts';
 import { CommandError, type Options } from './command.ts';
+import { type Credentials, credentialsOf } from './credentials.ts';
 import { serverUrl } from './server-url.ts';
 import { visible } from './visible.ts';
 
@@ -16,6 +17,7 @@ const DEADLINE_MS = 60_000;
 /** The running service that a command speaks to. */
 export interface Remote {
   readonly url: string;
+  readonly credentials: Credentials;
   readonly client: SequenceClient;
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
@@ -32,13 +34,15 @@ export async function withRemote<T>(
   interrupted = 'interrupted',
 ): Promise<T> {
   const url = serverUrl(options['server']);
+  const credentials = credentialsOf(options);
   const abort = new AbortController();
   const stop = () => abort.abort();
   process.on('SIGINT', stop).on('SIGTERM', stop);
   try {
     return await use({
       url,
-      client: createSequenceClient({ url, deadlineMs: DEADLINE_MS }),
+      credentials,
+      client: createSequenceClient({ url, deadlineMs: DEADLINE_MS, ...credentials }),
       signal: abort.signal,
     });
   } catch (error) {
@@ -70,6 +74,8 @@ function inWords(error: ConnectError, url: string): string {
       const faults = fieldViolationsOf(error).map(({ field, description }) => `${field} ${description}`);
       return `the service refuses the request: ${visible(faults.slice(0, 5).join('; ')) || message}`;
     }
+    case 'UNAUTHENTICATED':
+      return `the service does not know who calls (${message}): SEQUENCE_TOKEN or --token-file FILE gives a token`;
     case undefined:
       break;
     default:

@@ -5,6 +5,7 @@ import { DatabaseStartError } from '../db/errors.ts';
 import { RELEASE } from '../util/release.ts';
 import { type Command, CommandError, type Options } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import { leaveSignals } from './early-signals.ts';
 import { help } from './help.ts';
 import { print, printError } from './output.ts';
 
@@ -39,6 +40,8 @@ async function dispatch(args: readonly string[]): Promise<number> {
     return await commandNamed('serve').run({}, []);
   }
   const command = commandNamed(first);
+  // `serve` takes the signals over when it can stop in order.
+  if (command.name !== 'serve') leaveSignals();
   const usage = `cli ${command.name}`;
   const { options, operands } = parse(args.slice(1), usage, command.options, command.operands);
   if (options['help']) return showHelp([command.name]);

@@ -1,6 +1,7 @@
 import { type App, createApp, StartError } from '../app.ts';
 import { loadConfig, readEnvironment } from '../config.ts';
 import { CommandError } from './command.ts';
+import { leaveSignals } from './early-signals.ts';
 import { printError } from './output.ts';
 
 /** The time that a process has to end by itself when everything in it should have ended. */
@@ -15,6 +16,7 @@ export async function serve(): Promise<number> {
   const app = createApp(config);
   const running = new RunningService(app, config.server.stopTimeoutMs);
   process.on('SIGTERM', () => running.signal()).on('SIGINT', () => running.signal());
+  leaveSignals();
   // Unhandled rejections come here too.
   process.on('uncaughtException', (error) => running.crash(error));
   try {

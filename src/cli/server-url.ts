@@ -20,8 +20,9 @@ export function serverUrl(told: string | boolean | undefined): string {
 
 /** Where this configuration serves; undefined where it takes any free port. */
 export function configuredUrl(): string | undefined {
-  const { host, port } = loadConfig(readEnvironment()).server;
-  return port === 0 ? undefined : `http://${reachable(host)}:${port}`;
+  const { server, tls } = loadConfig(readEnvironment());
+  const scheme = tls.certFile === '' ? 'http' : 'https';
+  return server.port === 0 ? undefined : `${scheme}://${reachable(server.host)}:${server.port}`;
 }
 
 /** The address under which this machine reaches a service that listens on `host`. */

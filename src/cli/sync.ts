@@ -84,12 +84,17 @@ function statusOf(remote: Remote): Promise<GetSyncStatusResponse> {
   return syncClient(remote).getSyncStatus({}, callOptions(remote));
 }
 
-function syncClient({ url }: Remote) {
-  return createClient(SyncService, createConnectTransport({ baseUrl: url, httpVersion: '1.1' }));
+function syncClient({ url, credentials: { tls } }: Remote) {
+  const nodeOptions = tls && { nodeOptions: { ...tls } };
+  return createClient(
+    SyncService,
+    createConnectTransport({ baseUrl: url, httpVersion: '1.1', ...nodeOptions }),
+  );
 }
 
-function callOptions({ signal }: Remote) {
-  return { signal, timeoutMs: DEADLINE_MS };
+function callOptions({ signal, credentials: { token } }: Remote) {
+  const headers = token === undefined ? undefined : { authorization: `Bearer ${token}` };
+  return { signal, timeoutMs: DEADLINE_MS, ...(headers && { headers }) };
 }
 
 function inWords(status: GetSyncStatusResponse): string[] {

@@ -12,7 +12,8 @@ const ELLIPSIS = '…';
 /**
  * Lays out rows in columns.
  *
- * @param width lines are cut to this; not where it is undefined, since who reads a pipe wants all of it
+ * @param width lines are cut to this; not where it is undefined, since who reads a pipe wants all of it, nor where it
+ * is 0, which a terminal says that does not know
  */
 export function table(
   columns: readonly Column[],
@@ -26,7 +27,7 @@ export function table(
   return lines.map((line) => {
     const padded = columns.map(({ align }, at) => pad(line[at] ?? '', widths[at]!, align));
     const text = padded.join(GAP).trimEnd();
-    return width === undefined ? text : cut(text, width);
+    return width === undefined || width === 0 ? text : cut(text, width);
   });
 }
 

@@ -1,5 +1,8 @@
 /** What a variable's text may be: how it is read, how a value is written back, and the words for its range. */
 
+import { resolve } from 'node:path';
+import type { Rate } from './types.ts';
+
 /** Reasons why a text is not a value. Its message continues "NAME …". */
 export class Fault extends Error {
   override readonly name = 'Fault';
@@ -69,6 +72,24 @@ export function duration({ min, max }: Bounds): Kind<number> {
   };
 }
 
+/** As {@link duration}, or a word that stands for no bound at all. */
+export function durationOr(word: string, bounds: Bounds): Kind<number | undefined> {
+  const bounded = duration(bounds);
+  const range = `${word}, or ${bounded.range}`;
+  return {
+    range,
+    parse(text, context) {
+      if (text.toLowerCase() === word) return undefined;
+      try {
+        return bounded.parse(text, context);
+      } catch (error) {
+        throw error instanceof Fault ? new Fault(`must be ${range}`) : error;
+      }
+    },
+    format: (value) => (value === undefined ? word : bounded.format(value)),
+  };
+}
+
 /** Bytes, written as `4194304`, `64KiB`, `4MiB` or `1GiB`; bounds in bytes. */
 export function size({ min, max }: Bounds): Kind<number> {
   const show = (bytes: number) => withUnit(bytes, SIZE_UNITS).replace(/(?<=\d)B$/, '');
@@ -80,9 +101,27 @@ export function size({ min, max }: Bounds): Kind<number> {
   };
 }
 
-/** One of a few words, in any case of letters. */
+const RATE_UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** A number of calls a second, minute or hour, or empty for no limit. */
+export const rate: Kind<Rate | undefined> = {
+  range:
+    'a number of calls from 1 to 1000000000 a second, minute or hour, such as 100/s, 5000/m or 100000/h, or empty',
+  parse(text) {
+    if (text === '') return undefined;
+    const [, digits, unit] = /^(\d{1,10})\s*\/\s*([smh])$/i.exec(text) ?? [];
+    const calls = within(Number(digits), { min: 1, max: 1e9 }, rate.range);
+    return { calls, perMs: RATE_UNITS_MS[unit!.toLowerCase()]! };
+  },
+  format(value) {
+    const [unit] = Object.entries(RATE_UNITS_MS).find(([, ms]) => ms === value?.perMs) ?? [];
+    return value === undefined ? '' : `${value.calls}/${unit}`;
+  },
+};
+
+/** One of a few words, in any case of letters; one of them may be the empty one. */
 export function choice<const T extends string>(words: readonly T[]): Kind<T> {
-  const range = `one of ${words.join(', ')}`;
+  const range = `one of ${words.map((word) => word || 'empty').join(', ')}`;
   return {
     range,
     parse(text) {
@@ -113,6 +152,19 @@ export const secret: Kind<string> = {
   parse(text) {
     if (!/^[\x21-\x7e]*$/.test(text)) throw new Fault(`must be ${secret.range}`);
     return text;
+  },
+  format: String,
+};
+
+/** A name that is compared byte by byte, such as an issuer or an audience, or empty. */
+export const name: Kind<string> = secret;
+
+/** A file, absolute after reading, or empty. */
+export const filePath: Kind<string> = {
+  range: 'a path, relative to the working directory, or empty',
+  parse(text, { cwd }) {
+    if (/\p{Cc}/u.test(text)) throw new Fault(`must be ${filePath.range}`);
+    return text === '' ? text : resolve(cwd, text);
   },
   format: String,
 };

@@ -19,6 +19,11 @@ export const hostName: Kind<string> = {
   format: String,
 };
 
+/** Whether only this machine reaches a service that listens on it. */
+export function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d+){3}|::1|::ffff:127(\.\d+){3})$/i.test(host);
+}
+
 /** Exact web origins, comma separated; empty is none. Compared byte by byte with a browser's `Origin` header. */
 export const origins: Kind<readonly string[]> = {
   range: 'a comma-separated list of exact origins such as https://app.example.org, without a path',

@@ -28,6 +28,12 @@ export interface PostgresUrl {
 export const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
 export type SslMode = (typeof SSL_MODES)[number];
 
+/** So many calls in so much time. */
+export interface Rate {
+  readonly calls: number;
+  readonly perMs: number;
+}
+
 export interface ServerConfig {
   readonly host: string;
   /** 0: any free port. */
@@ -40,7 +46,7 @@ export interface ServerConfig {
   readonly maxBodyBytes: number;
   /** For a request's headers to arrive; never above `requestTimeoutMs`. */
   readonly headersTimeoutMs: number;
-  /** For a whole request, body included, to arrive. */
+  /** For a whole request, body included, to arrive, and for an answer that is made to be taken. */
   readonly requestTimeoutMs: number;
   /** After which a connection that carries nothing is closed. */
   readonly idleTimeoutMs: number;
@@ -48,10 +54,43 @@ export interface ServerConfig {
   /** Per HTTP/2 connection. */
   readonly maxConcurrentStreams: number;
   readonly maxConnections: number;
+  /** Of one caller; undefined: none. */
+  readonly rateLimit: Rate | undefined;
   /** Between "not ready" and the end of accepting, so that balancers notice. */
   readonly drainDelayMs: number;
   /** Hard deadline of the whole stop, `drainDelayMs` included; at most 9 s, so that the process is gone within 10. */
   readonly stopTimeoutMs: number;
+}
+
+export interface TlsConfig {
+  /** PEM, the whole chain; empty: without TLS. Set together with `keyFile`. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Whose client certificates are accepted; empty: none are asked for. */
+  readonly clientCaFile: string;
+}
+
+export interface AuthConfig {
+  /** What a call brings in `authorization`; empty: not said, which is refused where others than this machine may call. */
+  readonly mode: '' | 'none' | 'tokens' | 'jwt';
+  readonly tokensFile: string;
+  /** One of the first three is set where `mode` is `jwt`. */
+  readonly jwksUrl: string;
+  readonly jwtSecret: string;
+  readonly jwtPublicKeyFile: string;
+  /** Empty: not checked, as `jwtAudience`. */
+  readonly jwtIssuer: string;
+  readonly jwtAudience: string;
+  readonly publicDiagnostics: 'auto' | 'on' | 'off';
+}
+
+/** How the commands reach a running service. */
+export interface ClientConfig {
+  readonly token: string;
+  readonly caFile: string;
+  /** Set together with `keyFile`. */
+  readonly certFile: string;
+  readonly keyFile: string;
 }
 
 export interface DatabaseConfig {
@@ -67,6 +106,8 @@ export interface DatabaseConfig {
   readonly statementTimeoutMs: number;
   /** `auto` brings the schema up to date at start; `check` refuses to start on an old one. */
   readonly migrate: 'auto' | 'check';
+  /** How long change rows are kept; undefined: for ever. */
+  readonly changeRetentionMs: number | undefined;
 }
 
 export interface WriterConfig {
@@ -110,11 +151,14 @@ export interface SyncConfig {
 
 export interface Config {
   readonly server: ServerConfig;
+  readonly tls: TlsConfig;
+  readonly auth: AuthConfig;
   readonly database: DatabaseConfig;
   readonly writer: WriterConfig;
   readonly log: LogConfig;
   readonly service: { readonly name: string };
   readonly sync: SyncConfig;
+  readonly client: ClientConfig;
   /** What a person should know though it does not hinder the start; for the log, once. */
   readonly warnings: readonly string[];
 }

@@ -1,11 +1,23 @@
 /** Every variable that the service reads, once: parsing, checks, masking, `cli config` and `.env.example` follow it. */
 
 import { databaseUrl, migrateMode, optionalFile } from './database-url.ts';
-import { choice, duration, integer, type Kind, label, secret, size } from './kinds.ts';
+import {
+  choice,
+  duration,
+  durationOr,
+  filePath,
+  integer,
+  type Kind,
+  label,
+  name,
+  rate,
+  secret,
+  size,
+} from './kinds.ts';
 import { hostName, httpUrl, origins } from './network.ts';
 import type { Config } from './types.ts';
 
-export type Group = 'server' | 'database' | 'writer' | 'log' | 'service' | 'sync';
+export type Group = 'server' | 'tls' | 'auth' | 'database' | 'writer' | 'log' | 'service' | 'sync' | 'client';
 
 export interface Variable<Name extends string = string, T = unknown> {
   readonly name: Name;
@@ -79,7 +91,7 @@ export const VARIABLES = [
   variable({
     name: 'REQUEST_TIMEOUT',
     group: 'server',
-    help: 'The time that a client has to send a whole request, body included.',
+    help: 'The time that a client has to send a whole request, body included, and to take the whole answer.',
     default: '30s',
     kind: duration({ min: 100, max: 10 * MINUTE }),
     from: (config) => config.server.requestTimeoutMs,
@@ -117,6 +129,14 @@ export const VARIABLES = [
     from: (config) => config.server.maxConnections,
   }),
   variable({
+    name: 'RATE_LIMIT',
+    group: 'server',
+    help: 'The calls that one caller may make; further ones are refused until the time is over. Callers without a name are told apart by their addresses.',
+    default: '',
+    kind: rate,
+    from: (config) => config.server.rateLimit,
+  }),
+  variable({
     name: 'DRAIN_DELAY',
     group: 'server',
     help: 'At a stop, the time between "not ready" and the end of accepting, so that load balancers notice. Below STOP_TIMEOUT, of which it is a part.',
@@ -131,6 +151,96 @@ export const VARIABLES = [
     default: '8s',
     kind: duration({ min: 100, max: 9000 }),
     from: (config) => config.server.stopTimeoutMs,
+  }),
+  variable({
+    name: 'TLS_CERT_FILE',
+    group: 'tls',
+    help: 'The certificate in PEM, with the chain behind it. Set, the port speaks TLS only. Read again when it changes.',
+    default: '',
+    kind: filePath,
+    from: (config) => config.tls.certFile,
+  }),
+  variable({
+    name: 'TLS_KEY_FILE',
+    group: 'tls',
+    help: 'The private key of TLS_CERT_FILE in PEM.',
+    default: '',
+    kind: filePath,
+    from: (config) => config.tls.keyFile,
+  }),
+  variable({
+    name: 'TLS_CLIENT_CA_FILE',
+    group: 'tls',
+    help: 'The authorities in PEM whose client certificates are accepted. With AUTH=tokens or jwt a certificate may stand in for a token, by a line cert:NAME of API_TOKENS_FILE; otherwise every call but health needs one.',
+    default: '',
+    kind: filePath,
+    from: (config) => config.tls.clientCaFile,
+  }),
+  variable({
+    name: 'AUTH',
+    group: 'auth',
+    help: 'What a call brings in its authorization header: a token of API_TOKENS_FILE, a JWT, or none. Empty is none where only this machine can call; elsewhere it must be said.',
+    default: '',
+    kind: choice(['', 'none', 'tokens', 'jwt']),
+    from: (config) => config.auth.mode,
+  }),
+  variable({
+    name: 'API_TOKENS_FILE',
+    group: 'auth',
+    help: 'Who may do what: lines "name permissions scopes sha256(token)", made by "cli token create", and "cert:NAME permissions scopes". Read again when it changes.',
+    default: '',
+    kind: filePath,
+    from: (config) => config.auth.tokensFile,
+  }),
+  variable({
+    name: 'JWT_JWKS_URL',
+    group: 'auth',
+    help: 'Where the keys are that JWTs are signed with. One of this, JWT_SECRET and JWT_PUBLIC_KEY_FILE is needed with AUTH=jwt.',
+    default: '',
+    kind: httpUrl,
+    sensitive: 'credentials',
+    from: (config) => config.auth.jwksUrl,
+  }),
+  variable({
+    name: 'JWT_SECRET',
+    group: 'auth',
+    help: 'The secret that JWTs are signed with (HS256, HS384, HS512); 32 characters or more.',
+    default: '',
+    kind: secret,
+    sensitive: 'secret',
+    from: (config) => config.auth.jwtSecret,
+  }),
+  variable({
+    name: 'JWT_PUBLIC_KEY_FILE',
+    group: 'auth',
+    help: 'The public key in PEM that JWTs are checked with. Read again when it changes.',
+    default: '',
+    kind: filePath,
+    from: (config) => config.auth.jwtPublicKeyFile,
+  }),
+  variable({
+    name: 'JWT_ISSUER',
+    group: 'auth',
+    help: 'What "iss" of a JWT must be. Empty does not ask.',
+    default: '',
+    kind: name,
+    from: (config) => config.auth.jwtIssuer,
+  }),
+  variable({
+    name: 'JWT_AUDIENCE',
+    group: 'auth',
+    help: 'What "aud" of a JWT must be or hold. Empty takes tokens that were made for other services, too.',
+    default: '',
+    kind: name,
+    from: (config) => config.auth.jwtAudience,
+  }),
+  variable({
+    name: 'PUBLIC_DIAGNOSTICS',
+    group: 'auth',
+    help: 'Whether reflection, /metrics and the details of /readyz are for everybody. off: for callers who may read every scope (reflection: who may read any). auto: on where only this machine can call, and where nobody is asked who they are.',
+    default: 'auto',
+    kind: choice(['auto', 'on', 'off']),
+    from: (config) => config.auth.publicDiagnostics,
   }),
   variable({
     name: 'DATABASE_URL',
@@ -188,6 +298,14 @@ export const VARIABLES = [
     default: '',
     kind: migrateMode,
     from: (config) => config.database.migrate,
+  }),
+  variable({
+    name: 'CHANGE_RETENTION',
+    group: 'database',
+    help: 'How long the record of each write is kept. Within it, a write repeated with the same request_id is recognised.',
+    default: 'forever',
+    kind: durationOr('forever', { min: 24 * HOUR, max: 87_600 * HOUR }),
+    from: (config) => config.database.changeRetentionMs,
   }),
   variable({
     name: 'WRITER_MAX_BATCH',
@@ -293,7 +411,7 @@ export const VARIABLES = [
   variable({
     name: 'ADMIN_TOKEN',
     group: 'sync',
-    help: 'The bearer token that the key management service asks for.',
+    help: 'The bearer token that the key management service asks for. With AUTH=tokens or jwt this service accepts it too, with every permission.',
     default: '',
     kind: secret,
     sensitive: 'secret',
@@ -347,12 +465,50 @@ export const VARIABLES = [
     kind: duration({ min: 0, max: HOUR }),
     from: (config) => config.sync.settleMs,
   }),
+  variable({
+    name: 'SEQUENCE_TOKEN',
+    group: 'client',
+    help: 'The token or JWT that a command brings to a running service.',
+    default: '',
+    kind: secret,
+    sensitive: 'secret',
+    from: (config) => config.client.token,
+  }),
+  variable({
+    name: 'SEQUENCE_CA_FILE',
+    group: 'client',
+    help: 'The authorities in PEM that a command trusts beside those of Node, where the service speaks TLS.',
+    default: '',
+    kind: filePath,
+    from: (config) => config.client.caFile,
+  }),
+  variable({
+    name: 'SEQUENCE_CERT_FILE',
+    group: 'client',
+    help: 'The client certificate in PEM that a command shows.',
+    default: '',
+    kind: filePath,
+    from: (config) => config.client.certFile,
+  }),
+  variable({
+    name: 'SEQUENCE_KEY_FILE',
+    group: 'client',
+    help: 'The private key of SEQUENCE_CERT_FILE in PEM.',
+    default: '',
+    kind: filePath,
+    from: (config) => config.client.keyFile,
+  }),
 ] as const;
 
 /** The parsed values by name, before they are grouped. */
 export type Values = {
   readonly [V in (typeof VARIABLES)[number] as V['name']]: ReturnType<V['kind']['parse']>;
 };
+
+/** Whether the value can also stand in a file, which `NAME_FILE` names: whatever may hold a secret. */
+export function hasFile({ name, sensitive }: Variable): boolean {
+  return sensitive === 'secret' || name === 'DATABASE_URL';
+}
 
 function variable<const Name extends string, T>(declared: Variable<Name, T>): Variable<Name, T> {
   return declared;

@@ -74,6 +74,10 @@ export interface Words {
   json(parameter: string, n: number, type: SqlType): string;
   least(a: string, b: string): string;
   greatest(a: string, b: string): string;
+  /** The text of a JSON array of these columns. */
+  jsonArray(columns: string): string;
+  /** The texts of a column that are not null, with commas between them, in the order of another. */
+  joined(text: string, order: string): string;
   /** What makes a SELECT lock the rows that it reads of a table, in the order in which it sorts them; or nothing. */
   lock(table: string): string;
   /**
@@ -102,6 +106,9 @@ const SQLITE_WORDS: Words = {
   json: (parameter, n) => `json(${parameter})->>${n}`,
   least: (a, b) => `min(${a}, ${b})`,
   greatest: (a, b) => `max(${a}, ${b})`,
+  jsonArray: (columns) => `json_array(${columns})`,
+  // The rows come in that order already, and SQLite would sort them.
+  joined: (text) => `group_concat(${text}, ',')`,
   lock: () => '',
   probe: (table, alias, condition) => `CROSS JOIN ${table} ${alias} ON ${condition}`,
   leftProbe: (table, alias, condition) => `LEFT JOIN ${table} ${alias} ON ${condition}`,
@@ -120,6 +127,8 @@ const POSTGRES_WORDS: Words = {
   json: (parameter, n, type) => cast(`${parameter}::jsonb->>${n}`, type),
   least: (a, b) => `LEAST(${a}, ${b})`,
   greatest: (a, b) => `GREATEST(${a}, ${b})`,
+  jsonArray: (columns) => `json_build_array(${columns})::text`,
+  joined: (text, order) => `string_agg(${text}, ',' ORDER BY ${order})`,
   lock: (table) => `FOR UPDATE OF ${table}`,
   probe: (table, alias, condition, lock) => `CROSS JOIN ${lateral(table, alias, condition, '*', lock)}`,
   leftProbe: (table, alias, condition, lock) =>

@@ -1,5 +1,6 @@
 import type { DatabaseUrl } from '../config.ts';
 import type { Engine } from './engine.ts';
+import type { FileSizes } from './file-guard.ts';
 import type { MigrateMode } from './migrate.ts';
 import type { Reads } from './queries/reads.ts';
 import type { SyncReads } from './queries/sync.ts';
@@ -16,8 +17,17 @@ export interface Database {
   readonly syncReads: SyncReads;
   /** The migrations that were applied when it was opened. */
   readonly migrated: readonly string[];
+  /** The files under it; undefined where they are on another machine. */
+  readonly files?: DatabaseFiles;
   /** Waits for what runs and closes every connection. Idempotent. */
   close(): Promise<void>;
+}
+
+/** The files under a database. */
+export interface DatabaseFiles {
+  /** What is wrong with them, in words for an operator; undefined where nothing is. */
+  fault(): Promise<string | undefined>;
+  readonly sizes: FileSizes;
 }
 
 /** A database but for its closing. */

@@ -7,6 +7,7 @@ import { POSTGRES } from './engine.ts';
 import { entitiesOf } from './entities/index.ts';
 import { DatabaseStartError } from './errors.ts';
 import { MIGRATIONS } from './migrations/index.ts';
+import { NO_LOG } from './no-log.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** How much longer than the server this end waits for an answer, before it takes the connection for dead. */
@@ -62,6 +63,7 @@ export async function openPostgresSource(
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     applicationName: options.name,
     installExtensions: false,
+    logger: NO_LOG,
     // An idle connection was lost. The pool opens another; where it cannot, whoever needs it is told.
     poolErrorHandler: () => {},
     extra: {

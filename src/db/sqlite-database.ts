@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { SQLITE } from './engine.ts';
 import { DatabaseStartError, driverCode } from './errors.ts';
+import { FileGuard } from './file-guard.ts';
 import { migrate } from './migrate.ts';
 import type { DatabaseOptions, OpenParts } from './open.ts';
 import { Reads } from './queries/reads.ts';
@@ -24,7 +25,8 @@ export async function openSqlite(
   const source = await openWriterSource(file);
   closers.push(() => source.destroy());
   const migrated = await migrate(source, options.migrate);
-  const writer = new SqliteWriter(sqliteConnection(source));
+  const guard = new FileGuard(file);
+  const writer = new SqliteWriter(sqliteConnection(source), guard);
   closers.push(() => writer.close());
   const readers: DataSource[] = [];
   for (let i = 0; i < options.readers + 1; i++) {
@@ -40,6 +42,12 @@ export async function openSqlite(
     reads: new Reads(others, SQLITE),
     syncReads: new SyncReads(syncReader!, SQLITE),
     migrated,
+    files: {
+      fault: () => writer.fileFault(),
+      get sizes() {
+        return guard.sizes;
+      },
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Database, Statement as Prepared } from 'sqlite3';
 import { SQLITE, type Statement, textFor } from './engine.ts';
-import { DatabaseError, driverCode, sqliteError } from './errors.ts';
+import { DatabaseError, type DatabaseErrorKind, driverCode, sqliteError } from './errors.ts';
+import type { FileGuard } from './file-guard.ts';
 import type { SqlValue, WriteConnection, WriteTransaction } from './transaction.ts';
 
 /**
@@ -13,21 +14,39 @@ import type { SqlValue, WriteConnection, WriteTransaction } from './transaction.
  */
 export class SqliteWriter implements WriteConnection {
   readonly #connection: Database;
+  readonly #guard: FileGuard | undefined;
   readonly #statements = new Map<string, Prepared>();
   #last: Promise<unknown> = Promise.resolve();
+  /** Whether a commit has failed in a way that leaves open what the disk holds, and none has succeeded since. */
+  #doubtful = false;
 
-  constructor(connection: Database) {
+  /** @param guard of the database's files; without one, nothing is noticed of what happens to them */
+  constructor(connection: Database, guard?: FileGuard) {
     this.#connection = connection;
+    this.#guard = guard;
   }
 
   transaction<T>(body: (tx: WriteTransaction) => Promise<T>, timeoutMs: number): Promise<T> {
-    // One connection holds one transaction: a second caller waits for the first.
-    const result = this.#last.then(() => this.#transaction(body, timeoutMs));
+    return this.#inTurn(() => this.#transaction(body, timeoutMs));
+  }
+
+  /** What is wrong with the database's files, in words for an operator; undefined where nothing is. */
+  async fileFault(): Promise<string | undefined> {
+    const fault = this.#guard?.fault();
+    // What became smaller can only be judged between transactions.
+    return this.#guard?.shrunk ? await this.#inTurn(() => this.#judgedFault()) : fault;
+  }
+
+  /** One connection holds one transaction: a second caller waits for the first. */
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(action);
     this.#last = result.catch(() => {});
     return result;
   }
 
   async #transaction<T>(body: (tx: WriteTransaction) => Promise<T>, timeoutMs: number): Promise<T> {
+    await this.#checkFiles('unavailable');
+    if (this.#doubtful) await this.#probe();
     await this.#begin();
     const handle = new SqliteTransaction((sql, parameters) => this.#all(sql, parameters));
     const timer = setTimeout(() => {
@@ -51,9 +70,56 @@ export class SqliteWriter implements WriteConnection {
       await this.#all('COMMIT', []);
     } catch (error) {
       await this.#rollback();
-      throw sqliteError(error, true);
+      const failure = sqliteError(error, true);
+      this.#doubtful = failure.kind === 'outcome_unknown';
+      throw failure;
     }
+    await this.#checkFiles('outcome_unknown');
     return result;
+  }
+
+  /**
+   * Commits something that changes nothing: where that fails nothing else is tried, so that only the first write that
+   * meets a failing disk has an unknown outcome. A success overwrites in the log what the failed commit left there.
+   */
+  async #probe(): Promise<void> {
+    await this.#begin();
+    try {
+      // An UPDATE to what stands there would write nothing.
+      await this.#all(`INSERT INTO migration_release (name, min_release) VALUES ('probe', '0.0.0')`, []);
+      await this.#all(`DELETE FROM migration_release WHERE name = 'probe'`, []);
+      await this.#all('COMMIT', []);
+    } catch (error) {
+      await this.#rollback();
+      throw sqliteError(error);
+    }
+    this.#doubtful = false;
+  }
+
+  async #checkFiles(kind: DatabaseErrorKind): Promise<void> {
+    const fault = await this.#judgedFault();
+    if (fault !== undefined) throw new DatabaseError(kind, fault);
+  }
+
+  async #judgedFault(): Promise<string | undefined> {
+    const guard = this.#guard;
+    const fault = guard?.fault();
+    if (!guard?.shrunk) return fault;
+    const [{ size }, { pages }, { frames }] = await this.#sizes();
+    // https://www.sqlite.org/fileformat2.html: a header of 32 bytes, and frames of a page with 24 bytes before it.
+    guard.judge({ database: pages * size, log: frames <= 0 ? 0 : 32 + frames * (size + 24) });
+    return guard.fault();
+  }
+
+  async #sizes(): Promise<[{ size: number }, { pages: number }, { frames: number }]> {
+    const [size] = await this.#all<{ size: number }>('SELECT page_size AS size FROM pragma_page_size', []);
+    const [pages] = await this.#all<{ pages: number }>(
+      'SELECT page_count AS pages FROM pragma_page_count',
+      [],
+    );
+    // NOOP copies nothing: pages of a log that was truncated must not get into the database.
+    const [log] = await this.#all<{ log: number }>('PRAGMA wal_checkpoint(NOOP)', []);
+    return [size!, pages!, { frames: log!.log }];
   }
 
   async #begin(): Promise<void> {

@@ -5,6 +5,7 @@ import { DataSource } from 'typeorm';
 import { SQLITE } from './engine.ts';
 import { entitiesOf } from './entities/index.ts';
 import { MIGRATIONS } from './migrations/index.ts';
+import { NO_LOG } from './no-log.ts';
 
 const BUSY_TIMEOUT_MS = 5_000;
 // Sorting and statement journals of a large renumbering: bounded by MAX_RENUMBER, and a container with a read-only
@@ -25,6 +26,7 @@ export async function openWriterSource(file: string): Promise<DataSource> {
     database: file,
     entities: entitiesOf(SQLITE),
     migrations: MIGRATIONS,
+    logger: NO_LOG,
     migrationsTableName: 'migration',
     // Foreign keys are switched off around migrations, which SQLite ignores inside of a transaction.
     migrationsTransactionMode: 'each',
@@ -36,7 +38,7 @@ export async function openWriterSource(file: string): Promise<DataSource> {
     'foreign_keys = ON',
     `busy_timeout = ${BUSY_TIMEOUT_MS}`,
     // 64 MiB of pages, and a checkpoint each 32 MiB: measured, docs/adr/0003.
-    'cache_size = -65536',
+    'cache_size = -32768',
     'wal_autocheckpoint = 8000',
     'journal_size_limit = 67108864',
     TEMPORARY_IN_MEMORY,
@@ -55,15 +57,30 @@ export async function openReaderSource(file: string): Promise<DataSource> {
     database: file,
     entities: entitiesOf(SQLITE),
     migrations: MIGRATIONS,
+    logger: NO_LOG,
     flags: sqlite3.OPEN_READONLY,
   });
   await source.initialize();
   await pragmas(source, [
     'query_only = ON',
     `busy_timeout = ${BUSY_TIMEOUT_MS}`,
-    'cache_size = -16384',
+    'cache_size = -8192',
     TEMPORARY_IN_MEMORY,
   ]);
+  return source;
+}
+
+/** Opens a connection that changes nothing, and may write other files (VACUUM INTO). The file must exist. */
+export async function openCopySource(file: string): Promise<DataSource> {
+  await access(file);
+  const source = new DataSource({
+    type: 'sqlite',
+    driver: SQLITE_DRIVER,
+    database: file,
+    flags: sqlite3.OPEN_READONLY,
+  });
+  await source.initialize();
+  await pragmas(source, [`busy_timeout = ${BUSY_TIMEOUT_MS}`, TEMPORARY_IN_MEMORY]);
   return source;
 }
 

@@ -27,7 +27,11 @@ export type Reason =
   | 'TOO_MANY_RENUMBERED'
   | 'DOCUMENT_PARKED'
   | 'SYNC_DISABLED'
+  | 'UNAUTHENTICATED'
+  | 'PERMISSION_DENIED'
   | 'OVERLOADED'
+  | 'AUTHENTICATION_UNAVAILABLE'
+  | 'RATE_LIMITED'
   | 'DATABASE_UNAVAILABLE'
   | 'DRAINING'
   | 'OUTCOME_UNKNOWN'
@@ -195,6 +199,36 @@ export class SyncDisabledError extends DomainError {
   }
 }
 
+/** The call does not show who makes it. */
+export class UnauthenticatedError extends DomainError {
+  readonly reason = 'UNAUTHENTICATED';
+
+  constructor(message = 'the call brings no valid credentials') {
+    super(message);
+  }
+}
+
+/** Who makes the call may not make it. The same is said of scopes that exist and of those that do not. */
+export class PermissionDeniedError extends DomainError {
+  readonly reason = 'PERMISSION_DENIED';
+
+  /** @param permission what the call needs, in the scope that it names or in every scope */
+  constructor(permission: string, where: 'its scope' | 'every scope' | 'any scope') {
+    super(`the call needs the permission to ${permission} in ${where}, which its caller does not have`, {
+      permission,
+    });
+  }
+}
+
+/** Who makes the call cannot be told now, for a reason that is not the caller's. Nothing was written. */
+export class AuthenticationUnavailableError extends DomainError {
+  readonly reason = 'AUTHENTICATION_UNAVAILABLE';
+
+  constructor(cause: unknown) {
+    super('the keys that tokens are checked with cannot be had now; nothing was written', {}, { cause });
+  }
+}
+
 /** More is waiting than the service takes. Nothing was written; try again after a while. */
 export class OverloadedError extends DomainError {
   readonly reason = 'OVERLOADED';
@@ -202,6 +236,19 @@ export class OverloadedError extends DomainError {
 
   constructor(what: string, retryAfterMs: number) {
     super(`${what}; try again in ${retryAfterMs} ms`, { retry_after_ms: String(retryAfterMs) });
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** The caller has made more calls than it may. Nothing was written; try again when the time is over. */
+export class RateLimitedError extends DomainError {
+  readonly reason = 'RATE_LIMITED';
+  readonly retryAfterMs: number;
+
+  constructor(limit: string, retryAfterMs: number) {
+    super(`the caller may make ${limit} (RATE_LIMIT); try again in ${retryAfterMs} ms`, {
+      retry_after_ms: String(retryAfterMs),
+    });
     this.retryAfterMs = retryAfterMs;
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseError, type DatabaseErrorKind } from '../db/errors.ts';
 import type { WriteTransaction } from '../db/transaction.ts';
+import { Admission } from './admission.ts';
 import { Attempt } from './attempt.ts';
 import type { Outcome, Postponed } from './batch.ts';
 import {
@@ -35,7 +36,7 @@ export class Lane {
   readonly #onDraw: () => void;
   #tasks: Task[] = [];
   #running: Promise<void> | undefined;
-  #msPerWrite = 1;
+  readonly #admission = new Admission();
 
   /**
    * @param use what all lanes hold together, which their bounds are for
@@ -66,9 +67,16 @@ export class Lane {
     this.#running ??= this.#pump();
   }
 
-  /** About how long it takes to get through the writes that wait, milliseconds. */
+  /** About how long a write of this sequence would wait that came now, milliseconds. */
+  expectedWaitMs(sequenceName: string): number {
+    const draws = this.#queue.drawsBefore(sequenceName, this.#options.limits.maxBatch, MAX_BATCH_BYTES);
+    return this.#admission.expectedWaitMs(draws, performance.now());
+  }
+
+  /** The time in which what waits now is gone, milliseconds. */
   get backlogMs(): number {
-    return this.#queue.entries * this.#msPerWrite;
+    const batches = Math.ceil(this.#queue.entries / this.#options.limits.maxBatch);
+    return this.#admission.expectedWaitMs(batches, performance.now());
   }
 
   /** Resolves when everything that was taken is settled. */
@@ -84,11 +92,9 @@ export class Lane {
       const tasks = this.#tasks.splice(0);
       this.#onDraw();
       if (batch.length === 0 && tasks.length === 0) break;
-      const started = performance.now();
+      if (batch.length > 0) this.#admission.begin(performance.now());
       await this.#run(batch, tasks);
-      if (batch.length === 0) continue;
-      const msPerWrite = (performance.now() - started) / batch.length;
-      this.#msPerWrite += 0.1 * (msPerWrite - this.#msPerWrite);
+      if (batch.length > 0) this.#admission.end(performance.now());
     }
     this.#running = undefined;
   }

@@ -18,9 +18,20 @@ export interface QueueUse {
   bytes: number;
 }
 
+/** A sequence's turns in one draw: so many times its fair share of what waits, and never fewer than so many. */
+const SHARES = 2;
+const MIN_TURNS = 8;
+/** A sequence may wait for so many draws of its turns; it is let in beyond that while it has fewer entries than so many. */
+const MAX_DRAWS = 8;
+const MIN_LINE = 64;
+
 /**
  * One FIFO per sequence, drawn round-robin, so that a busy sequence delays its own writes and not those of
  * the others. Bounded in entries and bytes, together with other queues where they share their use.
+ *
+ * One draw takes no more of a sequence than twice its share, though there be room. Where the writer is not what is
+ * short but the event loop, every draw would have room for all: callers whose writes are not drawn do not come back
+ * at once, and so leave the loop to the others.
  */
 export class WriteQueue<E extends QueueEntry> {
   readonly #limits: QueueLimits;
@@ -45,12 +56,24 @@ export class WriteQueue<E extends QueueEntry> {
     return this.#bytes;
   }
 
+  /**
+   * About how many draws of this size come before the one that takes an entry of this sequence which would come now:
+   * in each round every sequence has its turn.
+   */
+  drawsBefore(sequenceName: string, maxEntries: number, maxBytes: number): number {
+    const own = this.#lines.get(sequenceName)?.entries.size ?? 0;
+    const entries = Math.min(this.#entries, (own + 1) * this.#lines.size);
+    const bytes = entries === 0 ? 0 : (this.#bytes * entries) / this.#entries;
+    return Math.floor(Math.max(entries / maxEntries, bytes / maxBytes, own / this.#turns(maxEntries)));
+  }
+
   /** Adds an entry; false, and nothing is added, where it would break a bound. */
   offer(entry: E): boolean {
     const { maxEntries, maxBytes } = this.#limits;
     const line = this.#lines.get(entry.sequenceName) ?? { entries: new Set<E>(), bytes: 0 };
     if (this.#use.entries + 1 > maxEntries || this.#use.bytes + entry.bytes > maxBytes) return false;
     if (line.entries.size + 1 > maxEntries / 2 || line.bytes + entry.bytes > maxBytes / 2) return false;
+    if (line.entries.size >= Math.max(MIN_LINE, MAX_DRAWS * this.#turns(maxEntries))) return false;
     line.entries.add(entry);
     line.bytes += entry.bytes;
     this.#count(1, entry.bytes);
@@ -71,9 +94,14 @@ export class WriteQueue<E extends QueueEntry> {
   /** Takes up to `maxEntries` entries of up to `maxBytes` together, at least one, each sequence in its turn. */
   draw(maxEntries: number, maxBytes: number): E[] {
     const drawn: E[] = [];
+    const turns = this.#turns(maxEntries);
+    const had = new Map<string, number>();
     let bytes = 0;
     // A line put back at the Map's end is visited again by this same loop.
     for (const [name, line] of this.#lines) {
+      const turn = (had.get(name) ?? 0) + 1;
+      if (turn > turns) continue;
+      had.set(name, turn);
       const [entry] = line.entries;
       if (drawn.length >= maxEntries || (drawn.length > 0 && bytes + entry!.bytes > maxBytes)) break;
       drawn.push(entry!);
@@ -89,6 +117,12 @@ export class WriteQueue<E extends QueueEntry> {
     this.#bytes += bytes;
     this.#use.entries += entries;
     this.#use.bytes += bytes;
+  }
+
+  /** How often a sequence has its turn in a draw of this size. */
+  #turns(maxEntries: number): number {
+    const waiting = Math.min(this.#entries, maxEntries);
+    return Math.max(MIN_TURNS, Math.ceil((SHARES * waiting) / Math.max(1, this.#lines.size)));
   }
 }
 

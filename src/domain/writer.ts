@@ -36,6 +36,8 @@ export class Writer {
    * Commits a write and returns its answer. An equal write in flight under the same request id is joined.
    * A caller that goes before its batch starts is forgotten unwritten; after that the outcome stands.
    *
+   * One whose wait would exceed half of the time that its caller has left is refused at once.
+   *
    * @throws DomainError, or the signal's reason
    */
   async submit<W extends Write>(write: W, wait: WaitOptions): Promise<AnswerOf<W>> {
@@ -54,7 +56,8 @@ export class Writer {
       this.#measure();
     });
     const lane = this.#laneOf(entry.sequenceName);
-    if (!lane.offer(entry)) {
+    const leftMs = wait.deadline - this.#options.now();
+    if (lane.expectedWaitMs(entry.sequenceName) > leftMs / 2 || !lane.offer(entry)) {
       this.#options.metrics.overloaded.inc();
       throw new OverloadedError('too many writes are waiting', retryAfterMs(lane));
     }

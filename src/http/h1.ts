@@ -6,6 +6,8 @@ import type { ProtocolOptions, ProtocolServer, RefusedReason } from './types.ts'
 
 /** The HTTP/1.1 half of the port. */
 export interface H1 extends ProtocolServer {
+  /** Ends what has outstayed the time-out that Node lacks; `nowMs` is of the monotonic clock. */
+  sweep(nowMs: number): void;
   /** Ends the checking of time-outs; to be called once all sockets are closed. */
   close(): void;
 }
@@ -13,6 +15,8 @@ export interface H1 extends ProtocolServer {
 interface Exchange {
   req: IncomingMessage;
   res: ServerResponse;
+  /** Since when there has always been something that the peer has not taken. */
+  waitingSinceMs?: number | undefined;
 }
 
 interface Connection {
@@ -23,6 +27,8 @@ interface Connection {
   failed: number | undefined;
   /** The bytes read when the last answer was out: no more since then, no request has begun. */
   idleAtBytes: number | undefined;
+  /** A request that was answered before all of it had come. */
+  unread: IncomingMessage | undefined;
 }
 
 /** Makes it of Node's server, fed with sockets, with its time-outs on and its refusals counted. */
@@ -60,6 +66,7 @@ export function createH1(options: ProtocolOptions): H1 {
       connection.running = connection.running.filter((exchange) => exchange.res !== res);
       if (connection.running.length === 0) {
         connection.idleAtBytes = connection.socket.bytesRead;
+        connection.unread = req.complete ? undefined : req;
       }
       if (connection.failed !== undefined) {
         closeFailed(connection);
@@ -105,10 +112,30 @@ export function createH1(options: ProtocolOptions): H1 {
 
   return {
     accept(socket) {
-      connections.set(socket, { socket, running: [], failed: undefined, idleAtBytes: undefined });
+      connections.set(socket, {
+        socket,
+        running: [],
+        failed: undefined,
+        idleAtBytes: undefined,
+        unread: undefined,
+      });
       socket.once('close', () => connections.delete(socket));
       server.emit('connection', socket);
       socket.resume();
+    },
+    sweep(nowMs) {
+      for (const { socket, running } of connections.values()) {
+        const first = running[0];
+        if (first === undefined) {
+          continue;
+        }
+        const waits = first.res.writableEnded || first.res.writableLength > 0;
+        first.waitingSinceMs = waits ? (first.waitingSinceMs ?? nowMs) : undefined;
+        if (first.waitingSinceMs !== undefined && nowMs - first.waitingSinceMs >= limits.answerTimeoutMs) {
+          hooks.onRefused('answer_timeout');
+          socket.destroy();
+        }
+      }
     },
     drain() {
       draining = true;
@@ -139,8 +166,10 @@ function announceClose(connection: Connection): void {
 }
 
 // Not closeIdleConnections(): it destroys a connection whose answer has been written but is not yet on the wire.
-function closeIfIdle({ socket, running, idleAtBytes }: Connection): void {
-  if (running.length === 0 && idleAtBytes === socket.bytesRead && !socket.destroyed) {
+function closeIfIdle({ socket, running, idleAtBytes, unread }: Connection): void {
+  // The rest of a body whose answer is out is no request that has begun.
+  const isIdle = idleAtBytes === socket.bytesRead || unread?.complete === false;
+  if (running.length === 0 && isIdle && !socket.destroyed) {
     socket.destroySoon();
   }
 }
@@ -165,6 +194,10 @@ function closeFailed({ socket, running, failed }: Connection): void {
 }
 
 function isProtocolError(err: NodeJS.ErrnoException): boolean {
+  // A peer that went away in the middle is no fault of its bytes.
+  if (err.code === 'HPE_INVALID_EOF_STATE') {
+    return false;
+  }
   return err.code !== undefined && (err.code.startsWith('HPE_') || err.code === 'ERR_HTTP_REQUEST_TIMEOUT');
 }
 

@@ -14,6 +14,8 @@ interface Session {
   quietSinceMs: number;
   /** Whether the peer's first SETTINGS have arrived. */
   greeted: boolean;
+  /** Those of its streams whose body may still be on its way. */
+  bodies: Set<ServerHttp2Stream>;
 }
 
 /** Makes it of Node's server with its compatibility API, fed with sockets, and the time-outs that it lacks. */
@@ -22,6 +24,9 @@ export function createH2(options: ProtocolOptions): H2 {
   const sessions = new Map<ServerHttp2Session, Session>();
   /** Streams whose body may still be on its way, in order of arrival. */
   const bodies = new Map<ServerHttp2Stream, number>();
+  /** Open streams; and since when there has always been something that the peer has not taken. */
+  const answers = new Map<ServerHttp2Stream, number | undefined>();
+  let latest: ServerHttp2Session | undefined;
 
   const server = createServer({
     settings: {
@@ -34,8 +39,14 @@ export function createH2(options: ProtocolOptions): H2 {
   });
 
   server.on('session', (session) => {
-    const state: Session = { openStreams: 0, quietSinceMs: performance.now(), greeted: false };
+    const state: Session = {
+      openStreams: 0,
+      quietSinceMs: performance.now(),
+      greeted: false,
+      bodies: new Set(),
+    };
     sessions.set(session, state);
+    latest = session;
     session.once('remoteSettings', () => {
       state.greeted = true;
     });
@@ -49,9 +60,13 @@ export function createH2(options: ProtocolOptions): H2 {
     }
     if (!stream.endAfterHeaders) {
       bodies.set(stream, performance.now());
+      state?.bodies.add(stream);
     }
+    answers.set(stream, undefined);
     stream.once('close', () => {
       bodies.delete(stream);
+      state?.bodies.delete(stream);
+      answers.delete(stream);
       if (state !== undefined) {
         state.openStreams -= 1;
         state.quietSinceMs = performance.now();
@@ -105,13 +120,50 @@ export function createH2(options: ProtocolOptions): H2 {
     }
   };
 
+  const sweepAnswers = (nowMs: number): void => {
+    for (const [stream, sinceMs] of answers) {
+      const waits = !stream.destroyed && (stream.writableEnded || stream.writableLength > 0);
+      if (!waits || sinceMs === undefined) {
+        answers.set(stream, waits ? nowMs : undefined);
+      } else if (nowMs - sinceMs >= limits.answerTimeoutMs) {
+        answers.delete(stream);
+        hooks.onRefused('answer_timeout');
+        stream.close(constants.NGHTTP2_CANCEL);
+      }
+    }
+  };
+
+  /** A peer that has closed its half sends no more: a body that is not whole will never be. */
+  const sendsNoMore = (session: ServerHttp2Session): void => {
+    const state = sessions.get(session);
+    if (state === undefined) {
+      return;
+    }
+    const broken = [...state.bodies].filter((stream) => !hasArrived(stream));
+    if (broken.length === state.openStreams) {
+      session.destroy();
+      return;
+    }
+    for (const stream of broken) {
+      stream.close(constants.NGHTTP2_CANCEL);
+    }
+    session.close();
+  };
+
   return {
     accept(socket) {
+      latest = undefined;
+      // Makes the session, at once.
       server.emit('connection', socket);
+      const session = latest as ServerHttp2Session | undefined;
+      if (session !== undefined) {
+        socket.once('end', () => sendsNoMore(session));
+      }
     },
     sweep(nowMs) {
       sweepSessions(nowMs);
       sweepBodies(nowMs);
+      sweepAnswers(nowMs);
     },
     drain() {
       for (const session of sessions.keys()) {

@@ -21,6 +21,11 @@ export interface ListenerLimits {
    * It does not bound the handler. Must not be below headersTimeoutMs. Default 30,000.
    */
   requestTimeoutMs: number;
+  /**
+   * Time that a peer has to take what has been written of an answer, in ms; then its HTTP/1.1 connection is closed,
+   * its HTTP/2 stream reset (CANCEL). Default 30,000.
+   */
+  answerTimeoutMs: number;
   /** Time until the first bytes tell which protocol a connection speaks, in ms; then it is closed. Default 10,000. */
   firstByteTimeoutMs: number;
   /**
@@ -46,6 +51,7 @@ export const DEFAULT_LISTENER_LIMITS: Readonly<ListenerLimits> = {
   maxHeaderCount: 100,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
+  answerTimeoutMs: 30_000,
   firstByteTimeoutMs: 10_000,
   idleTimeoutMs: 120_000,
   lingerTimeoutMs: 2_000,

@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { createH1, type H1 } from './h1.ts';
 import { createH2, type H2 } from './h2.ts';
 import type { ListenerLimits } from './limits.ts';
 import { Sniffer } from './sniff.ts';
+import { createTlsFront, type TlsFront, type TlsMaterial } from './tls.ts';
 import type { ListenerHooks } from './types.ts';
 
 /** What a {@link Listener} is made of. */
@@ -12,11 +14,16 @@ export interface ListenerOptions extends ListenerHooks {
   host: string;
   /** TCP port, 0 to 65535; 0 lets the system choose one. */
   port: number;
+  /** With it, the port speaks TLS and nothing else. */
+  tls?: TlsMaterial | undefined;
   /** Every bound, explicitly; `DEFAULT_LISTENER_LIMITS` holds the defaults. */
   limits: ListenerLimits;
 }
 
-/** One TCP port that answers HTTP/1.1 and HTTP/2 without TLS (prior knowledge). */
+/**
+ * One TCP port that answers HTTP/1.1 and HTTP/2: without TLS by what a connection begins with (prior knowledge), with
+ * TLS by ALPN and the same.
+ */
 export interface Listener {
   /**
    * Starts to listen; a further call returns the same promise.
@@ -36,6 +43,8 @@ export interface Listener {
   destroy(): void;
   /** Connections that are open now. */
   connections(): number;
+  /** New connections get these certificates. @throws Error where they cannot be used; those before it stay */
+  renewTls(material: TlsMaterial): void;
 }
 
 /** Makes a listener; nothing is opened before `start`. */
@@ -45,6 +54,7 @@ export function createListener(options: ListenerOptions): Listener {
 
 /** What runs between start and stop. */
 interface Parts {
+  tls: TlsFront | undefined;
   sniffer: Sniffer;
   h1: H1;
   h2: H2;
@@ -79,6 +89,10 @@ class OnePort implements Listener {
 
   connections(): number {
     return this.#sockets.size;
+  }
+
+  renewTls(material: TlsMaterial): void {
+    this.#parts?.tls?.renew(material);
   }
 
   start(): Promise<{ host: string; port: number }> {
@@ -121,22 +135,40 @@ class OnePort implements Listener {
   }
 
   #assemble(): Parts {
-    const { limits } = this.#options;
+    const { limits, tls: material } = this.#options;
     const protocolOptions = { hooks: this.#options, limits };
     const h1 = createH1(protocolOptions);
     const h2 = createH2(protocolOptions);
     const sniffer = new Sniffer(
       limits.firstByteTimeoutMs,
-      (socket, protocol) => (protocol === 'h2' ? h2 : h1).accept(socket),
+      (socket, protocol) => {
+        // Over TLS, HTTP/2 is agreed upon in the handshake (RFC 9113, 3.2); Node takes it in no other way.
+        if (protocol === 'h2' && 'encrypted' in socket && (socket as TLSSocket).alpnProtocol !== 'h2') {
+          this.#options.onRefused('malformed_request');
+          socket.destroy();
+        } else (protocol === 'h2' ? h2 : h1).accept(socket);
+      },
       () => this.#options.onRefused('first_byte_timeout'),
     );
+    const tls =
+      material &&
+      createTlsFront(material, limits.firstByteTimeoutMs, {
+        onSecure: (socket) => {
+          // As for the connection beneath it: whoever else listens stops to at some time.
+          socket.on('error', () => {});
+          this.#watchEnd(socket);
+          sniffer.add(socket, performance.now());
+        },
+        onRefused: () => this.#options.onRefused('tls_handshake'),
+      });
     const sweeping = setInterval(() => {
       const nowMs = performance.now();
       sniffer.sweep(nowMs);
+      h1.sweep(nowMs);
       h2.sweep(nowMs);
       this.#sweepLingering(nowMs);
     }, limits.sweepIntervalMs).unref();
-    return { sniffer, h1, h2, sweeping };
+    return { tls, sniffer, h1, h2, sweeping };
   }
 
   #accept(socket: Socket): void {
@@ -149,10 +181,19 @@ class OnePort implements Listener {
     this.#sockets.add(socket);
     socket.once('close', () => {
       this.#sockets.delete(socket);
-      this.#lingering.delete(socket);
     });
-    socket.once('finish', () => this.#lingering.set(socket, performance.now()));
+    if (this.#parts.tls !== undefined) {
+      this.#parts.tls.accept(socket);
+      return;
+    }
+    this.#watchEnd(socket);
     this.#parts.sniffer.add(socket, performance.now());
+  }
+
+  /** From the end of our half on, the peer has a time to end its own. */
+  #watchEnd(socket: Socket): void {
+    socket.once('finish', () => this.#lingering.set(socket, performance.now()));
+    socket.once('close', () => this.#lingering.delete(socket));
   }
 
   #sweepLingering(nowMs: number): void {
@@ -174,6 +215,7 @@ class OnePort implements Listener {
     const closed = new Promise((resolve) => this.#tcp.close(resolve));
     // One turn of the loop, so that what had arrived by now is read, and counts as running rather than idle.
     await new Promise((resolve) => setImmediate(resolve));
+    parts.tls?.drain();
     parts.sniffer.drain();
     parts.h1.drain();
     parts.h2.drain();

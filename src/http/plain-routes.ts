@@ -8,6 +8,11 @@ export interface PlainRoutesOptions {
   ready(): Promise<{ ready: boolean; checks: Record<string, unknown> }>;
   /** The metrics page and its content type. A rejection is answered 500. */
   metrics(): Promise<{ contentType: string; body: string }>;
+  /**
+   * Whether a request may see `/metrics` and the checks of `/readyz`, or the status that `/metrics` refuses it with.
+   * A rejection is answered 500.
+   */
+  mayDiagnose(request: HttpRequest): Promise<true | 401 | 403 | 503>;
   /** Told what `ready` or `metrics` rejected with. Default: nobody is told. */
   onError?(err: unknown): void;
 }
@@ -19,6 +24,7 @@ interface Page {
   status: number;
   contentType: string;
   body: string;
+  headers?: Record<string, string>;
 }
 
 /**
@@ -27,23 +33,29 @@ interface Page {
  */
 export function createPlainRoutes(options: PlainRoutesOptions): RouteHandler {
   const report = (err: unknown) => options.onError?.(err);
-  const pages: Record<string, () => Page | Promise<Page>> = {
+  const pages: Record<string, (request: HttpRequest) => Page | Promise<Page>> = {
     '/health': () => {
       const healthy = options.health();
       return json(healthy ? 200 : 503, { status: healthy ? 'healthy' : 'unhealthy' });
     },
     '/livez': () => json(200, { status: 'alive' }),
-    '/readyz': async () => {
+    '/readyz': async (request) => {
       try {
-        const { ready, checks } = await options.ready();
-        return json(ready ? 200 : 503, { status: ready ? 'ready' : 'not_ready', checks });
+        const [{ ready, checks }, allowed] = await Promise.all([
+          options.ready(),
+          options.mayDiagnose(request),
+        ]);
+        const status = ready ? 'ready' : 'not_ready';
+        return json(ready ? 200 : 503, allowed === true ? { status, checks } : { status });
       } catch (err) {
         report(err);
         return json(503, { status: 'not_ready', checks: {} });
       }
     },
-    '/metrics': async () => {
+    '/metrics': async (request) => {
       try {
+        const allowed = await options.mayDiagnose(request);
+        if (allowed !== true) return refusal(allowed);
         return { status: 200, ...(await options.metrics()) };
       } catch (err) {
         report(err);
@@ -65,7 +77,7 @@ export function createPlainRoutes(options: PlainRoutesOptions): RouteHandler {
       return true;
     }
     const withBody = req.method === 'GET';
-    const made = page();
+    const made = page(req);
     if (made instanceof Promise) {
       made.then((ready) => send(res, ready, withBody)).catch(report);
     } else {
@@ -73,6 +85,12 @@ export function createPlainRoutes(options: PlainRoutesOptions): RouteHandler {
     }
     return true;
   };
+}
+
+function refusal(status: 401 | 403 | 503): Page {
+  const words = { 401: 'unauthenticated', 403: 'permission_denied', 503: 'unavailable' };
+  const page = json(status, { status: words[status] });
+  return status === 401 ? { ...page, headers: { 'www-authenticate': 'Bearer' } } : page;
 }
 
 function json(status: number, value: unknown): Page {
@@ -84,6 +102,7 @@ function send(res: HttpResponse, page: Page, withBody: boolean, more: Record<str
     'content-type': page.contentType,
     'content-length': Buffer.byteLength(page.body),
     'cache-control': 'no-store',
+    ...page.headers,
     ...more,
   };
   // One call for each protocol's response: their overloads have no common signature.

@@ -15,12 +15,16 @@ export const REFUSED_REASONS = [
   'too_many_connections',
   /** Nothing, or less than tells the protocol, within firstByteTimeoutMs. */
   'first_byte_timeout',
+  /** No TLS where TLS is spoken: garbage, cleartext, an old version, a certificate that is not accepted, too slow. */
+  'tls_handshake',
   /** Not HTTP: garbage, TLS on the cleartext port, broken framing, two Host headers. */
   'malformed_request',
   'header_too_large',
   'too_many_headers',
   'header_timeout',
   'request_timeout',
+  /** An answer that its peer did not take within answerTimeoutMs. */
+  'answer_timeout',
   /** Host or :authority missing, or nothing that a URL can be made of. */
   'bad_authority',
   /** A request target that makes no URL. */

@@ -10,7 +10,12 @@ export interface PrettyModule {
 export function findPretty(load: () => PrettyModule, terminal: boolean): Format | undefined {
   try {
     const colorize = terminal && process.stdout.hasColors?.() === true;
-    const print = load().prettyFactory({ colorize, translateTime: 'SYS:HH:MM:ss.l', ignore: 'service' });
+    const print = load().prettyFactory({
+      colorize,
+      translateTime: 'SYS:HH:MM:ss.l',
+      ignore: 'service',
+      singleLine: true,
+    });
     return (line) => print(JSON.parse(String(line), visible));
   } catch {
     return undefined;

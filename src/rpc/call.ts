@@ -1,4 +1,9 @@
-import { createContextKey } from '@connectrpc/connect';
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type ContextValues, createContextKey, createContextValues } from '@connectrpc/connect';
+import { CERTIFICATE, shownBy } from './auth/certificate.ts';
 
 /** What the edge knows of a call before its message is decoded. */
 export interface Call {
@@ -12,5 +17,29 @@ export interface Call {
   reached: boolean;
 }
 
+/** The address that a request came from; empty where nobody asks for it. */
+export const PEER = createContextKey('', { description: 'address of the peer' });
+
 /** The call of a request, set by the request gate. */
 export const CALL = createContextKey<Call | undefined>(undefined, { description: 'call' });
+
+/**
+ * The context of a call as its request begins, before the request gate has seen its headers.
+ *
+ * @param tellsAddress whether somebody asks for the {@link PEER}
+ */
+export function valuesOf(request: IncomingMessage | Http2ServerRequest, tellsAddress = false): ContextValues {
+  return valuesFor('stream' in request ? request.stream?.session?.socket : request.socket, tellsAddress);
+}
+
+/**
+ * The same, for who knows the connection only: of HTTP/2 the session's `socket`, since a request's own is another
+ * object for each request.
+ */
+export function valuesFor(connection: Duplex | undefined, tellsAddress = false): ContextValues {
+  const values = createContextValues();
+  const shown = shownBy(connection);
+  if (shown !== undefined) values.set(CERTIFICATE, shown);
+  if (tellsAddress) values.set(PEER, (connection as Socket | undefined)?.remoteAddress ?? '');
+  return values;
+}

@@ -27,9 +27,14 @@ const PROTO_ELEMENT_TYPES = Object.fromEntries(
 /** The sequence that a validated request names. */
 export function toSequenceKey(request: { scope: string; elementType: ProtoElementType }): SequenceKey {
   return {
-    scope: request.scope === '' ? 'default' : request.scope,
+    scope: toScope(request.scope),
     elementType: toElementType(request.elementType),
   };
+}
+
+/** The scope that a request means. */
+export function toScope(scope: string): string {
+  return scope === '' ? 'default' : scope;
 }
 
 /** A validated element type. */

@@ -2,7 +2,13 @@ import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '../../gen/google/rpc/error_details_pb.js';
-import { DomainError, InvalidFieldError, OverloadedError, type Reason } from '../domain/errors.ts';
+import {
+  DomainError,
+  InvalidFieldError,
+  OverloadedError,
+  RateLimitedError,
+  type Reason,
+} from '../domain/errors.ts';
 
 /** The domain of every ErrorInfo of this service. */
 export const ERROR_DOMAIN = 'sequence.fountain';
@@ -21,7 +27,11 @@ export const CODES: Readonly<Record<Reason, Code>> = {
   TOO_MANY_RENUMBERED: Code.FailedPrecondition,
   DOCUMENT_PARKED: Code.FailedPrecondition,
   SYNC_DISABLED: Code.FailedPrecondition,
+  UNAUTHENTICATED: Code.Unauthenticated,
+  PERMISSION_DENIED: Code.PermissionDenied,
   OVERLOADED: Code.ResourceExhausted,
+  AUTHENTICATION_UNAVAILABLE: Code.Unavailable,
+  RATE_LIMITED: Code.ResourceExhausted,
   DATABASE_UNAVAILABLE: Code.Unavailable,
   DRAINING: Code.Unavailable,
   OUTCOME_UNKNOWN: Code.Unavailable,
@@ -45,6 +55,9 @@ export function translate(error: unknown, correlationId: string): Translated {
     return { error: withInfo(error, CODES[error.reason]), defect: error.reason === 'OUTCOME_UNKNOWN' };
   if (error instanceof ConnectError && error.code !== Code.Internal && error.code !== Code.Unknown)
     return { error: withWaitInfo(error), defect: false };
+  // What connect-node aborts a call's signal with where an HTTP/1.1 client hangs up.
+  if (error instanceof DOMException && error.name === 'AbortError')
+    return { error: withWaitInfo(new ConnectError('the caller has gone', Code.Canceled)), defect: false };
   const internal = new ConnectError(
     `internal error; the service's log has more under correlation id ${correlationId}`,
     Code.Internal,
@@ -60,12 +73,14 @@ function withInfo(error: DomainError, code: Code): ConnectError {
   ];
   if (error instanceof InvalidFieldError)
     details.push({ desc: BadRequestSchema, value: { fieldViolations: [...error.violations] } });
-  if (error instanceof OverloadedError)
+  if (error instanceof OverloadedError || error instanceof RateLimitedError)
     details.push({
       desc: RetryInfoSchema,
       value: create(RetryInfoSchema, { retryDelay: durationFromMs(error.retryAfterMs) }),
     });
   const translated = new ConnectError(error.message, code);
+  // HTTP asks for it beside a 401.
+  if (code === Code.Unauthenticated) translated.metadata.set('www-authenticate', 'Bearer');
   translated.details = details;
   return translated;
 }

@@ -11,8 +11,7 @@ const CORRELATION_ID = /^[\x21-\x7e]{1,128}$/;
  * the name in the answer's headers, whatever the answer will be.
  */
 export function openCall(context: HandlerContext): void {
-  const asked = context.requestHeader.get(CORRELATION_HEADER);
-  const correlationId = asked !== null && CORRELATION_ID.test(asked) ? asked : randomUUID();
+  const correlationId = correlationIdOf(context.requestHeader.get(CORRELATION_HEADER));
   const timeoutMs = context.timeoutMs();
   context.responseHeader.set(CORRELATION_HEADER, correlationId);
   const call = {
@@ -22,4 +21,9 @@ export function openCall(context: HandlerContext): void {
     reached: false,
   };
   context.values.set(CALL, call);
+}
+
+/** The correlation id that the caller asked for, where it may be one, or a new one. */
+export function correlationIdOf(asked: string | null): string {
+  return asked !== null && CORRELATION_ID.test(asked) ? asked : randomUUID();
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import { Code, type ConnectRouter, createConnectRouter, createContextValues } from '@connectrpc/connect';
+import { Code, type ConnectRouter, createConnectRouter } from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import {
   compressionBrotli,
@@ -19,12 +19,15 @@ import type { SyncControl } from '../domain/sync-control.ts';
 import type { Writer } from '../domain/writer.ts';
 import type { Logger } from '../log.ts';
 import type { RpcMetrics } from '../metrics.ts';
-import { CALL } from './call.ts';
+import type { Authenticator } from './auth/index.ts';
+import { CALL, valuesOf } from './call.ts';
 import { openCall } from './gate.ts';
 import { type HealthRegistry, registerHealth } from './health/index.ts';
 import { codeName, createInterceptors } from './interceptors.ts';
+import type { RateLimiter } from './rate-limit.ts';
 import { registerReflection } from './reflection/index.ts';
 import { createSequenceService } from './sequence-service.ts';
+import { Shedder } from './shedding/shedder.ts';
 import { createSyncService } from './sync-service.ts';
 import { setTimeoutHeader } from './timeouts.ts';
 import { answerWithoutQuote, blameCaller } from './undecodable.ts';
@@ -37,10 +40,15 @@ export interface RpcOptions {
   readonly health: HealthRegistry;
   readonly metrics: RpcMetrics;
   readonly logger: Logger;
+  readonly authenticator: Authenticator;
+  /** Whether reflection is for everybody. */
+  readonly publicDiagnostics: boolean;
   /** The largest request message, also after decompression; bytes. */
   readonly maxBodyBytes: number;
   /** The deadline of a call that brings none; milliseconds. */
   readonly defaultDeadlineMs: number;
+  /** Where there is a limit to the calls of one caller. */
+  readonly rateLimiter?: RateLimiter | undefined;
 }
 
 /** A path that is none of ours may be as long as a header section. */
@@ -55,9 +63,9 @@ export const SERVICES = [SequenceService, SyncService, Health, ServerReflection,
 /**
  * Answers RPCs in gRPC, gRPC-web and Connect; what is no RPC of ours gets 404 with an empty body.
  *
- * It is connect-node's `connectNodeAdapter` with four differences: calls without a deadline get one, messages
- * that cannot be decoded are INVALID_ARGUMENT, what is refused before a handler is counted, and a connection
- * outlives a request that was answered before it was read.
+ * It is connect-node's `connectNodeAdapter` with five differences: calls without a deadline get one, messages
+ * that cannot be decoded are INVALID_ARGUMENT, what is refused before a handler is counted, a connection outlives a
+ * request that was answered before it was read, and calls beyond what can be answered in time are refused.
  *
  * @throws what connect-node throws for a request without a usable authority; the listener refuses those before
  */
@@ -73,6 +81,7 @@ export function createRpcHandler(
     jsonOptions: { ignoreUnknownFields: false },
   });
   register(router, options);
+  const shedder = new Shedder(options);
   const handlers = new Map<string, UniversalHandler>(
     router.handlers.map((handler) => [handler.requestPath, handler]),
   );
@@ -91,7 +100,7 @@ export function createRpcHandler(
     request: NodeRequest,
     response: NodeResponse,
   ): Promise<void> {
-    const values = createContextValues();
+    const values = valuesOf(request, options.rateLimiter !== undefined);
     const universal = {
       ...universalRequestFromNodeRequest(request, response, undefined, values),
       // Whoever stops to read must not destroy the request: on HTTP/1.1 the connection would never read again.
@@ -109,7 +118,11 @@ export function createRpcHandler(
       () => values.get(CALL)?.reached === true,
       (code) => {
         const gone = universal.signal.aborted;
-        refuse(handler.requestPath, codeName(gone ? Code.Canceled : code), values.get(CALL)?.correlationId);
+        // Where a client resets its stream, Node ends the message before it tells of the reset.
+        setImmediate(() => {
+          const counted = gone || isReset(request) ? Code.Canceled : code;
+          refuse(handler.requestPath, codeName(counted), values.get(CALL)?.correlationId);
+        });
       },
     );
     if (values.get(CALL) === undefined) refuse(handler.requestPath, `http_${made.status}`);
@@ -127,12 +140,17 @@ export function createRpcHandler(
       response.end();
       return;
     }
+    if (!shedder.admit(path, request, response)) return;
     answer(handler, request, response).catch((error: unknown) => {
       // The client has gone before its answer was written; there is nobody left to tell.
       logger.debug({ err: error, path }, 'the answer could not be sent');
       response.destroy();
     });
   };
+}
+
+function isReset(request: NodeRequest): boolean {
+  return 'stream' in request && request.stream.rstCode !== 0;
 }
 
 /**

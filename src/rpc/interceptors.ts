@@ -1,26 +1,56 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf';
-import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
-import { DeadlineExceededError } from '../domain/errors.ts';
+import {
+  Code,
+  ConnectError,
+  type Interceptor,
+  type StreamRequest,
+  type UnaryRequest,
+} from '@connectrpc/connect';
+import { DeadlineExceededError, PermissionDeniedError } from '../domain/errors.ts';
 import type { Logger } from '../log.ts';
 import type { RpcMetrics } from '../metrics.ts';
-import { CALL, type Call } from './call.ts';
+import { untilAborted } from '../util/abort.ts';
+import { type Access, accessOf } from './auth/access.ts';
+import { CALLER, type Caller, covers } from './auth/caller.ts';
+import { CERTIFICATE } from './auth/certificate.ts';
+import type { Authenticator } from './auth/index.ts';
+import { EVERY_SCOPE } from './auth/scope-patterns.ts';
+import { CALL, type Call, PEER } from './call.ts';
+import { toScope } from './convert.ts';
 import { translate } from './errors.ts';
+import { limitRate, peerName, type RateLimiter } from './rate-limit.ts';
 import { compileValidator, type Validator } from './validate.ts';
 
-/** What the interceptors report to. */
+/** What the interceptors report to, and who tells them who calls. */
 export interface InterceptorOptions {
   readonly metrics: RpcMetrics;
   readonly logger: Logger;
+  readonly authenticator: Authenticator;
+  /** Whether methods of diagnostics (reflection) are for everybody. */
+  readonly publicDiagnostics: boolean;
+  /** Where there is a limit to the calls of one caller. */
+  readonly rateLimiter?: RateLimiter | undefined;
 }
 
 /**
  * Every interceptor, outermost first:
  * 1. `observe` sees the final outcome of the call, so it is outside of everything;
  * 2. `refuseLate` spends nothing on a call whose time is over already;
- * 3. `validate` is innermost: handlers see valid messages only.
+ * 3. `authenticate` tells who calls, before anything is said about what is asked;
+ * 4. `limitRate` counts every call of a caller that is in time, also those that it may not make;
+ * 5. `authorize` is before `validate`: who may not call learns nothing, not even whether the message was right;
+ * 6. `validate` is innermost: handlers see valid messages only.
  */
 export function createInterceptors(options: InterceptorOptions): Interceptor[] {
-  return [observe(options), refuseLate, validate()];
+  const { rateLimiter } = options;
+  return [
+    observe(options),
+    refuseLate,
+    authenticate(options),
+    ...(rateLimiter ? [limitRate(rateLimiter)] : []),
+    authorize(options),
+    validate(),
+  ];
 }
 
 /** Translates errors, measures the call and writes its log line; a stream's when it ends. */
@@ -30,18 +60,27 @@ function observe({ metrics, logger }: InterceptorOptions): Interceptor {
     call.reached = true;
     const method = `${request.service.typeName}/${request.method.name}`;
     const started = performance.now();
+    // Nobody where nobody is asked, and where it has not been found out.
+    const caller = () => request.contextValues.get(CALLER).name || undefined;
     metrics.inFlight.inc();
     const finish = (code: string) => {
       const seconds = (performance.now() - started) / 1000;
       metrics.inFlight.dec();
       metrics.duration.observe({ method, code, protocol: call.protocol }, seconds);
       logger.info(
-        { method, code, protocol: call.protocol, seconds, correlation_id: call.correlationId },
+        {
+          method,
+          code,
+          protocol: call.protocol,
+          seconds,
+          caller: caller(),
+          correlation_id: call.correlationId,
+        },
         'rpc',
       );
     };
     const fail = (error: unknown): ConnectError => {
-      const translated = translate(error, call.correlationId);
+      const translated = translate(reasonOf(error, request.signal), call.correlationId);
       if (translated.defect)
         logger.error(
           { err: error, method, correlation_id: call.correlationId },
@@ -61,6 +100,12 @@ function observe({ metrics, logger }: InterceptorOptions): Interceptor {
       throw fail(error);
     }
   };
+}
+
+/** connect-node gives no reason of its own where an HTTP/1.1 connection is closed: the caller has hung up. */
+function reasonOf(error: unknown, signal: AbortSignal): unknown {
+  const hungUp = signal.aborted && error === signal.reason && !(error instanceof ConnectError);
+  return hungUp ? new ConnectError('the caller has hung up', Code.Canceled) : error;
 }
 
 /**
@@ -103,6 +148,70 @@ const refuseLate: Interceptor = (next) => async (request) => {
   request.signal.throwIfAborted();
   return await next(request);
 };
+
+/**
+ * Finds out who calls, where the method asks for it. Like `authorize`, it throws at once where it need not wait: a
+ * promise more on every call would cost more than what it looks at.
+ */
+function authenticate({ authenticator, publicDiagnostics, rateLimiter }: InterceptorOptions): Interceptor {
+  return (next) => (request) => {
+    if (isOpen(accessOf(request.method), publicDiagnostics)) return next(request);
+    const { header, contextValues, signal } = request;
+    const go = (caller: Caller) => {
+      contextValues.set(CALLER, caller);
+      return next(request);
+    };
+    const refuse = async (error: unknown): Promise<never> => {
+      // Who guesses has no name: guesses are counted by where they come from.
+      await rateLimiter?.count(peerName(contextValues.get(PEER)));
+      throw error;
+    };
+    try {
+      const found = authenticator.authenticate({
+        authorization: header.get('authorization'),
+        certificate: contextValues.get(CERTIFICATE),
+      });
+      if (found instanceof Promise) return untilAborted(found, signal).then(go, refuse);
+      contextValues.set(CALLER, found);
+    } catch (error) {
+      return refuse(error);
+    }
+    return next(request);
+  };
+}
+
+/** Lets through what the table grants to the caller. */
+function authorize({ publicDiagnostics }: InterceptorOptions): Interceptor {
+  return (next) => (request) => {
+    const access = accessOf(request.method);
+    if (!isOpen(access, publicDiagnostics)) demand(access, request);
+    return next(request);
+  };
+}
+
+function isOpen(access: Access | undefined, publicDiagnostics: boolean): boolean {
+  return access === 'open' || (access === 'diagnostics' && publicDiagnostics);
+}
+
+/** @throws PermissionDeniedError */
+function demand(access: Access | undefined, request: UnaryRequest | StreamRequest): void {
+  const { name, grant } = request.contextValues.get(CALLER);
+  if (access === undefined || access === 'open') throw new PermissionDeniedError('call it', 'every scope');
+  if (access === 'diagnostics') {
+    // Where nobody is asked, nobody is known: diagnostics that are not public are for nobody then.
+    if (name === '' || !covers(grant, 'read', undefined))
+      throw new PermissionDeniedError('read', 'any scope');
+    return;
+  }
+  // Only unary methods name a scope; the test of the table holds them to it.
+  const named = access.in === 'its scope' && !request.stream ? scopeOf(request.message) : EVERY_SCOPE;
+  if (covers(grant, access.permission, named)) return;
+  throw new PermissionDeniedError(access.permission, named === EVERY_SCOPE ? 'every scope' : 'its scope');
+}
+
+function scopeOf(message: Message & { scope?: string }): string | typeof EVERY_SCOPE {
+  return message.scope === undefined ? EVERY_SCOPE : toScope(message.scope);
+}
 
 /** Checks messages by the rules of their type, which are compiled when the first one comes. */
 function validate(): Interceptor {

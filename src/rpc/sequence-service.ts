@@ -4,6 +4,7 @@ import type { WaitOptions } from '../domain/pending-write.ts';
 import type { Reader } from '../domain/reader.ts';
 import type { Writer } from '../domain/writer.ts';
 import { untilAborted } from '../util/abort.ts';
+import { CALLER } from './auth/caller.ts';
 import { CALL } from './call.ts';
 import {
   fromElementAnswer,
@@ -18,9 +19,6 @@ import {
   toTarget,
 } from './convert.ts';
 
-/** Nobody is authenticated yet: request ids belong to a sequence alone. */
-const ANONYMOUS = '';
-
 /**
  * The methods of `fountain.sequence.v1.SequenceService`: validated message in, domain, message out. What each
  * means, and its limits and errors, stands in the contract.
@@ -32,7 +30,7 @@ export function createSequenceService(writer: Writer, reader: Reader): ServiceIm
       const answer = await writer.submit(
         {
           kind: 'generate',
-          ...common(request, sequence),
+          ...common(request, sequence, context),
           elementId: Number(request.elementId),
           content: toContent(request.content),
           target: toTarget(request.target),
@@ -53,7 +51,7 @@ export function createSequenceService(writer: Writer, reader: Reader): ServiceIm
       const answer = await writer.submit(
         {
           kind: 'batch_generate',
-          ...common({ requestId: request.requestId, comment: '' }, sequence),
+          ...common({ requestId: request.requestId, comment: '' }, sequence, context),
           items: request.items.map((item) => ({
             elementId: Number(item.elementId),
             comment: item.comment,
@@ -73,7 +71,7 @@ export function createSequenceService(writer: Writer, reader: Reader): ServiceIm
       const answer = await writer.submit(
         {
           kind: 'reorder',
-          ...common(request, toSequenceKey(request)),
+          ...common(request, toSequenceKey(request), context),
           newOrder: request.newOrder.map(Number),
           expectedRevision: toRevision(request.expectedRevision),
         },
@@ -94,7 +92,7 @@ export function createSequenceService(writer: Writer, reader: Reader): ServiceIm
       const answer = await writer.submit(
         {
           kind: 'move',
-          ...common(request, toSequenceKey(request)),
+          ...common(request, toSequenceKey(request), context),
           elementId: Number(request.elementId),
           // Validation has refused a request without a target.
           target: toTarget(request.target)!,
@@ -114,7 +112,7 @@ export function createSequenceService(writer: Writer, reader: Reader): ServiceIm
       const { versionNumber, comment, sequenceNumber, ...revisions } = await writer.submit(
         {
           kind: 'create_version',
-          ...common(request, toSequenceKey(request)),
+          ...common(request, toSequenceKey(request), context),
           elementId: Number(request.elementId),
           content: toContent(request.content),
           expectedVersion: request.expectedVersion,
@@ -128,7 +126,7 @@ export function createSequenceService(writer: Writer, reader: Reader): ServiceIm
       const answer = await writer.submit(
         {
           kind: 'remove',
-          ...common(request, toSequenceKey(request)),
+          ...common(request, toSequenceKey(request), context),
           elementId: Number(request.elementId),
           expectedRevision: toRevision(request.expectedRevision),
         },
@@ -185,10 +183,14 @@ export function createSequenceService(writer: Writer, reader: Reader): ServiceIm
   };
 }
 
-function common(request: { requestId: string; comment: string }, sequence: ReturnType<typeof toSequenceKey>) {
+function common(
+  request: { requestId: string; comment: string },
+  sequence: ReturnType<typeof toSequenceKey>,
+  context: HandlerContext,
+) {
   return {
     sequence,
-    caller: ANONYMOUS,
+    caller: context.values.get(CALLER).name,
     requestId: toRequestId(request.requestId),
     comment: request.comment,
   };

@@ -1,12 +1,15 @@
-import { PARKED } from '../db/entities/dirty-document.ts';
-import { acknowledge, type DueDocument, postpone, type SyncReads } from '../db/queries/sync.ts';
 import type { Writer } from '../domain/writer.ts';
 import type { Logger } from '../log.ts';
 import type { SyncMetrics } from '../metrics.ts';
-import { type Breaker, BreakerOpenError } from './breaker.ts';
-import { documentId, toDocument } from './document.ts';
+import type { Breaker } from './breaker.ts';
+import { CallBounds } from './call-bounds.ts';
+import type { Claim, Claims } from './claims.ts';
+import { documentJson } from './document.ts';
+import { Lanes, MAX_CALL_BYTES } from './lanes.ts';
 import { Memory } from './memory.ts';
+import { Settler } from './settler.ts';
 import { type Operation, OutageError, type Target, type Verdict } from './target.ts';
+import { Wakeable } from './wakeable.ts';
 
 /** The dispatcher's bounds; times in milliseconds. */
 export interface DispatcherLimits {
@@ -23,7 +26,7 @@ export interface DispatcherLimits {
 
 /** What the dispatcher is made of. */
 export interface DispatcherOptions {
-  readonly reads: SyncReads;
+  readonly claims: Claims;
   readonly writer: Writer;
   readonly target: Target;
   readonly breaker: Breaker;
@@ -35,34 +38,65 @@ export interface DispatcherOptions {
   /** From 0 up to 1. */
   readonly random: () => number;
   readonly serviceName: string;
+  /** Told when documents have been settled, or something went wrong: there may be more to do. */
+  readonly onChange: () => void;
 }
 
-/** How a cycle ended. */
+/** How a cycle ended: nothing is due that is not under way; there is more to take; the index failed. */
 export type Cycle = 'idle' | 'progress' | 'failed';
 
-const MAX_CYCLE_BYTES = 4 * 1024 * 1024;
-/** Documents of one cycle where each is a call of its own. */
-const CALLS_PER_CYCLE = 32;
-/** The share of a cycle that is kept for low priority, so that a resync moves on under load: a quarter. */
-const RESERVED_SHARE = 4;
+/** Documents of one claim where each is a call of its own, for each call at a time. */
+const CALLS_PER_CLAIM = 32;
+/** Documents that are taken and not yet settled, at most, in claims. */
+const MAX_CLAIMS_HELD = 4;
 
 /**
- * Sends dirty documents: takes those that are due, *then* loads what the database implies for them now, sends
- * that, and clears the marks that it took. Cycles never overlap, so each document has one sender.
+ * Sends dirty documents: takes those that are due with what the database implies for them now, sends that, and clears
+ * the marks that it took. The three overlap: while documents are sent the next are taken and the last are cleared.
+ * How a document goes through them is written at {@link Claim}.
  */
 export class Dispatcher {
   /** The generation that documents carry. */
   generation = 1;
   readonly #options: DispatcherOptions;
-  readonly #memory: Memory;
+  readonly #memory = new Memory();
+  readonly #bounds: CallBounds;
+  readonly #lanes: Lanes;
+  readonly #settler: Settler;
+  /** Woken where there may be room for more, or something went wrong. */
+  readonly #changed = new Wakeable();
+  readonly #halted = new AbortController();
+  /** The first thing that went wrong; nothing is taken until all that is under way has ended. */
+  #trouble: Error | undefined;
   #failures = 0;
   #retryAfterMs = 0;
   #lastError = '';
-  #lastFailed: string | undefined;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    this.#memory = new Memory();
+    const { target, claims } = options;
+    this.#bounds = new CallBounds(options.limits.callTimeoutMs);
+    this.#lanes = new Lanes({
+      ...options,
+      bounds: this.#bounds,
+      operation: (claim) => this.#operation(claim),
+      onEnd: (call, outcome) => this.#ended(call, outcome),
+      onUnsent: (unsent) => {
+        claims.release(unsent);
+        if (unsent.length > 0) this.#change();
+      },
+    });
+    this.#settler = new Settler({
+      ...options,
+      memory: this.#memory,
+      single: target.batchSize === 1,
+      busy: () => this.#lanes.waiting > 0,
+      onSettled: (settled, error) => {
+        claims.release(settled);
+        if (error !== undefined) this.#inTrouble(error);
+        this.#change();
+      },
+    });
   }
 
   /** The last failure, in one line. */
@@ -83,22 +117,45 @@ export class Dispatcher {
     return this.#memory.unsettled(performance.now());
   }
 
+  /** Whether something went wrong that the next cycle has to clear up, whatever the breaker says. */
+  get failing(): boolean {
+    return this.#trouble !== undefined || this.#lanes.halted;
+  }
+
   /**
-   * Sends what is due, once.
-   * @param stopping from its abort on no call begins
-   * @param cutOff ends the calls that run
+   * Takes what is due and has it sent, and resolves when there is room for more. What it began may go on after.
    * @throws DatabaseError; OutageError where the collection is missing
    */
-  async cycle(stopping: AbortSignal, cutOff: AbortSignal): Promise<Cycle> {
-    const { breaker, reads } = this.#options;
+  async cycle(): Promise<Cycle> {
+    const { breaker, claims, now } = this.#options;
+    await this.#room();
+    if (this.failing || breaker.state !== 'closed') await this.#quiet();
+    if (this.#trouble !== undefined) return this.#recover(this.#trouble);
     if (breaker.state === 'open') return 'idle';
-    let due = await this.#take(breaker.state === 'half_open');
-    if (due.length === 0) return 'idle';
-    const states = await reads.load(due, MAX_CYCLE_BYTES);
-    due = due.slice(0, states.length);
-    const operations = due.map((document, index) => this.#operation(document, states[index]!));
-    const results = await this.#sendAll(operations, stopping, cutOff);
-    return await this.#settle(due, results);
+    if (breaker.state === 'half_open') return await this.#probe();
+    const limits = { documents: this.#claimSize, bytes: MAX_CALL_BYTES };
+    const taken = await claims.take(limits, now() * 1000);
+    if (this.#halted.signal.aborted) claims.release(taken.claims);
+    else this.#lanes.offer(taken.claims);
+    return taken.more ? 'progress' : 'idle';
+  }
+
+  /** No call begins any more. */
+  halt(): void {
+    this.#lanes.halt();
+    this.#halted.abort();
+  }
+
+  /** Ends the calls that run. */
+  cutOff(): void {
+    this.#bounds.cutOff();
+  }
+
+  /** Resolves when nothing is under way; for good. */
+  async stop(): Promise<void> {
+    this.halt();
+    await this.#quiet();
+    this.#bounds.cutOff();
   }
 
   /** How long to wait after a failure: at random, growing, or as the index asked for. Milliseconds. */
@@ -115,170 +172,81 @@ export class Dispatcher {
     this.#retryAfterMs = error instanceof OutageError ? (error.retryAfterMs ?? 0) : 0;
   }
 
-  async #take(probing: boolean): Promise<DueDocument[]> {
-    const { reads, target, now } = this.#options;
-    const time = now() * 1000;
-    if (probing) {
-      // One call decides. It is not made with the document that failed last, where there is another.
-      const due = [...(await reads.due(0, time, 2)), ...(await reads.due(1, time, 2))];
-      const other = due.find((document) => documentId(document) !== this.#lastFailed);
-      return other ? [other] : due.slice(0, 1);
-    }
-    const size = target.batchSize === 1 ? target.concurrency * CALLS_PER_CYCLE : target.batchSize;
-    const low = await reads.due(1, time, size);
-    const reserved = Math.min(low.length, Math.ceil(size / RESERVED_SHARE));
-    const high = await reads.due(0, time, size - reserved);
-    return interleave(high, low.slice(0, size - high.length));
+  get #claimSize(): number {
+    const { batchSize, concurrency } = this.#options.target;
+    return batchSize === 1 ? concurrency * CALLS_PER_CLAIM : batchSize;
   }
 
-  #operation(due: DueDocument, state: Parameters<typeof toDocument>[1] | null): Operation {
-    const id = documentId(due);
+  get #hasRoom(): boolean {
+    const size = this.#claimSize;
+    if (this.#lanes.waitingBytes > MAX_CALL_BYTES / 2) return false;
+    return this.#lanes.waiting <= size / 2 && this.#options.claims.held <= size * (MAX_CLAIMS_HELD - 1);
+  }
+
+  async #room(): Promise<void> {
+    while (!this.#hasRoom && !this.failing && !this.#halted.signal.aborted)
+      await this.#changed.wait(this.#options.limits.callTimeoutMs, this.#halted.signal);
+  }
+
+  /** One call decides. It is not made with the document that failed last, where there is another. */
+  async #probe(): Promise<Cycle> {
+    const { claims, now } = this.#options;
+    const taken = await claims.take({ documents: 2, bytes: MAX_CALL_BYTES }, now() * 1000);
+    const probe = taken.claims.find(({ id }) => id !== this.#settler.lastFailed) ?? taken.claims[0];
+    claims.release(taken.claims.filter((claim) => claim !== probe || this.#halted.signal.aborted));
+    if (probe === undefined || this.#halted.signal.aborted) return 'idle';
+    this.#lanes.offer([probe]);
+    await this.#quiet();
+    return this.#trouble === undefined ? 'progress' : this.#recover(this.#trouble);
+  }
+
+  /** Lets all end that is under way. */
+  async #quiet(): Promise<void> {
+    await this.#lanes.end();
+    await this.#settler.end();
+  }
+
+  /** Tells what went wrong, when nothing is under way any more. */
+  #recover(trouble: Error): Cycle {
+    this.#trouble = undefined;
+    if (!(trouble instanceof OutageError)) throw trouble;
+    this.#options.logger.warn(
+      { error: oneLine(trouble), breaker: this.#options.breaker.state },
+      'the search index is failing',
+    );
+    if (trouble.collectionMissing) throw trouble;
+    this.failed(trouble);
+    return 'failed';
+  }
+
+  #operation({ id, due, state }: Claim): Operation {
     if (state === null) return { kind: 'delete', id };
-    const document = toDocument(due, state, {
-      serviceName: this.#options.serviceName,
-      generation: this.generation,
-    });
-    return { kind: 'put', id, document, isNew: due.sinceTime === state.createTime };
+    const { serviceName } = this.#options;
+    const json = documentJson(due, state, { serviceName, generation: this.generation });
+    return { kind: 'put', id, json, isNew: due.sinceTime === state.createTime };
   }
 
-  /** Sends operations in calls of the target's size, several at a time; undefined for what was not sent. */
-  async #sendAll(
-    operations: readonly Operation[],
-    stopping: AbortSignal,
-    cutOff: AbortSignal,
-  ): Promise<(Verdict | OutageError | undefined)[]> {
-    const { target } = this.#options;
-    const results: (Verdict | OutageError | undefined)[] = operations.map(() => undefined);
-    let next = 0;
-    let stopped = false;
-    const lane = async () => {
-      while (next < operations.length && !stopped && !stopping.aborted) {
-        const first = next;
-        next = Math.min(operations.length, first + target.batchSize);
-        const call = operations.slice(first, next);
-        try {
-          const verdicts = await this.#call(call, cutOff);
-          for (const [offset, verdict] of verdicts.entries()) results[first + offset] = verdict;
-        } catch (error) {
-          if (error instanceof OutageError) {
-            for (const offset of call.keys()) results[first + offset] = error;
-            // A single document's outage may be its own; one of a whole batch is everyone's.
-            stopped = target.batchSize > 1;
-            continue;
-          }
-          stopped = true;
-          if (!(error instanceof BreakerOpenError)) throw error;
-        }
-      }
-    };
-    // Not before all have ended: a document would have two senders else.
-    for (const ended of await Promise.allSettled(Array.from({ length: target.concurrency }, lane)))
-      if (ended.status === 'rejected') throw ended.reason;
-    return results;
-  }
-
-  async #call(operations: readonly Operation[], cutOff: AbortSignal): Promise<Verdict[]> {
-    const { target, breaker, limits, metrics } = this.#options;
-    const started = performance.now();
-    try {
-      return await breaker.run(async () => {
-        const limit = AbortSignal.timeout(limits.callTimeoutMs);
-        const verdicts = await target.send(operations, AbortSignal.any([cutOff, limit]));
-        // A refusal that may not be the document's own counts against the index.
-        const doubtful = verdicts.find((verdict) => verdict.kind === 'refused' && !verdict.certain);
-        if (doubtful !== undefined) throw new Doubt(verdicts);
-        return verdicts;
-      });
-    } catch (error) {
-      if (error instanceof Doubt) return error.verdicts;
-      throw error;
-    } finally {
-      metrics.sendDuration.observe((performance.now() - started) / 1000);
-    }
-  }
-
-  /** Clears, postpones and parks, in the transaction of the next batch of writes. */
-  async #settle(
-    due: readonly DueDocument[],
-    results: readonly (Verdict | OutageError | undefined)[],
-  ): Promise<Cycle> {
-    const { writer, now, metrics, logger } = this.#options;
-    const time = now();
-    const elapsed = performance.now();
-    const cleared: DueDocument[] = [];
-    const postponed: Parameters<typeof postpone>[1][number][] = [];
-    let outage: OutageError | undefined;
-    for (const [index, document] of due.entries()) {
-      const result = results[index];
-      const id = documentId(document);
-      if (result === undefined) continue;
-      if (result instanceof OutageError) {
-        outage = result;
-        metrics.documents.inc({ outcome: 'outage' });
-        this.#lastFailed = id;
-        if (result.unanswered) this.#memory.distrust(id, elapsed + this.#options.limits.settleMs);
-        const wait = this.#memory.fail(id, this.#options);
-        if (this.#options.target.batchSize === 1)
-          postponed.push({ ...document, nextTryTime: (time + wait) * 1000, error: null });
-      } else if (result.kind === 'acknowledged') {
-        metrics.documents.inc({ outcome: 'acknowledged' });
-        const again = this.#memory.pass(id, elapsed);
-        if (again === undefined) cleared.push(document);
-        else postponed.push({ ...document, nextTryTime: Math.ceil((time + again) * 1000), error: null });
-      } else {
-        this.#lastFailed = id;
-        this.#lastError = `${id}: ${result.error}`;
-        const counted = this.#memory.counts(id, result.certain);
-        const wait = this.#memory.fail(id, this.#options);
-        const attempts = document.attempts + (counted ? 1 : 0);
-        const parked = attempts >= this.#options.limits.maxAttempts;
-        metrics.documents.inc({ outcome: parked ? 'parked' : 'refused' });
-        if (parked) logger.warn({ document_id: id, attempts, error: result.error }, 'document parked');
-        postponed.push({
-          ...document,
-          attempts,
-          error: result.error,
-          nextTryTime: parked ? PARKED : (time + wait) * 1000,
-        });
-      }
-    }
-    if (outage) {
-      if (!outage.collectionMissing) this.failed(outage);
-      logger.warn(
-        { error: oneLine(outage), breaker: this.#options.breaker.state },
-        'the search index is failing',
-      );
-    } else if (cleared.length > 0) {
+  #ended(call: readonly Claim[], outcome: readonly Verdict[] | Error): void {
+    const refusal = this.#settler.add(call, outcome);
+    if (refusal !== undefined) this.#lastError = refusal;
+    if (outcome instanceof Error) this.#inTrouble(outcome);
+    else if (this.#trouble === undefined && outcome.some(({ kind }) => kind === 'acknowledged')) {
       this.#failures = 0;
       this.#retryAfterMs = 0;
     }
-    if (cleared.length > 0 || postponed.length > 0)
-      await writer.join(async (tx) => {
-        acknowledge(tx, cleared, time * 1000);
-        postpone(tx, postponed);
-      });
-    for (const document of cleared) this.#memory.forget(documentId(document));
-    if (outage?.collectionMissing) throw outage;
-    return outage ? 'failed' : 'progress';
+    if (this.#hasRoom) this.#changed.wake();
   }
-}
 
-/** Low priority's share of the cycle's places is also its share of the cycle's bytes. */
-function interleave<T>(high: readonly T[], low: readonly T[]): T[] {
-  const mixed: T[] = [];
-  for (let h = 0, l = 0; h < high.length || l < low.length; ) {
-    for (let n = 1; n < RESERVED_SHARE && h < high.length; n++) mixed.push(high[h++]!);
-    if (l < low.length) mixed.push(low[l++]!);
+  #inTrouble(error: unknown): void {
+    // That the collection is missing says more than that something failed.
+    if (this.#trouble === undefined || (error instanceof OutageError && error.collectionMissing))
+      this.#trouble = error instanceof Error ? error : new Error(String(error));
+    this.#change();
   }
-  return mixed;
-}
 
-/** Verdicts of which some count as a failure of the index. */
-class Doubt extends Error {
-  readonly verdicts: Verdict[];
-  constructor(verdicts: Verdict[]) {
-    super('refused for a reason that may not be the document’s own');
-    this.verdicts = verdicts;
+  #change(): void {
+    this.#changed.wake();
+    this.#options.onChange();
   }
 }
 

@@ -66,32 +66,38 @@ export function parseDocumentId(id: string): DocumentName | undefined {
   };
 }
 
-/** The document that the database implies. */
-export function toDocument(
-  due: DueDocument,
-  state: DocumentState,
-  { serviceName, generation }: { serviceName: string; generation: number },
-): IndexDocument {
-  const content = state.content === null ? undefined : (JSON.parse(state.content) as unknown);
-  return {
-    id: documentId(due),
-    scope: due.scope,
-    element_type: due.elementType,
-    element_id: due.elementId,
-    sequence_number: state.sequenceNumber,
-    version_number: due.versionNumber,
-    comment: state.comment,
-    ...(content === undefined ? {} : { content }),
-    text: stringLeaves(content).join('\n'),
-    is_latest: state.isLatest,
-    service_name: serviceName,
-    sync_generation: generation,
-    updated_at: Math.floor(state.createTime / 1000),
-  };
+/** What documents are made with, beside the database's word. */
+export interface DocumentContext {
+  readonly serviceName: string;
+  readonly generation: number;
 }
 
-function stringLeaves(value: unknown): string[] {
-  if (typeof value === 'string') return [value];
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.values(value).flatMap(stringLeaves);
+/**
+ * The JSON of the document that the database implies, on one line; it is read as an {@link IndexDocument}. The content
+ * goes in as it is stored, which is canonical JSON; scope and type need no quoting.
+ */
+export function documentJson(due: DueDocument, state: DocumentState, context: DocumentContext): string {
+  const { content, comment } = state;
+  return `{"id":"${documentId(due)}","scope":"${due.scope}","element_type":"${due.elementType}","element_id":${
+    due.elementId
+  },"sequence_number":${state.sequenceNumber},"version_number":${due.versionNumber},"comment":${
+    comment === '' ? '""' : JSON.stringify(comment)
+  },${content === null ? '"text":""' : `"content":${content},"text":${JSON.stringify(textOf(content))}`},"is_latest":${
+    state.isLatest
+  },"service_name":${JSON.stringify(context.serviceName)},"sync_generation":${
+    context.generation
+  },"updated_at":${Math.floor(state.createTime / 1000)}}`;
+}
+
+function textOf(content: string): string {
+  const leaves: string[] = [];
+  collectStrings(JSON.parse(content), leaves);
+  return leaves.join('\n');
+}
+
+function collectStrings(value: unknown, leaves: string[]): void {
+  if (typeof value === 'string') leaves.push(value);
+  else if (Array.isArray(value)) for (const item of value) collectStrings(item, leaves);
+  else if (typeof value === 'object' && value !== null)
+    for (const item of Object.values(value)) collectStrings(item, leaves);
 }

@@ -1,3 +1,5 @@
+import type { Blame } from './target.ts';
+
 /** How waits grow; milliseconds. */
 interface Waits {
   readonly limits: { readonly minWaitMs: number; readonly maxWaitMs: number };
@@ -51,11 +53,11 @@ export class Memory {
   }
 
   /**
-   * Whether a refusal counts as an attempt: always where it is certain; else only where another document has
+   * Whether a refusal counts as an attempt: where it is unclear whose fault it is, only where another document has
    * passed since this one failed last, which shows that the index works.
    */
-  counts(id: string, certain: boolean): boolean {
-    if (certain) return true;
+  counts(id: string, blame: Blame): boolean {
+    if (blame !== 'unclear') return blame === 'document';
     const trouble = this.#troubles.get(id);
     return trouble !== undefined && trouble.failures > 0 && this.#passed > trouble.passedAt;
   }
@@ -63,6 +65,7 @@ export class Memory {
   /** Notes an acknowledgement; returns in how long the document is to be sent once more, undefined where it is not. */
   pass(id: string, now: number): number | undefined {
     this.#passed += 1;
+    if (this.#troubles.size === 0 && this.#distrustedUntil <= now) return undefined;
     const trouble = this.#troubles.get(id);
     if (trouble !== undefined) trouble.failures = 0;
     const until = Math.max(this.#distrustedUntil, trouble?.unsettledUntil ?? 0);

@@ -6,6 +6,7 @@ import {
   retarget,
   type SyncReads,
   saveTarget,
+  UNKNOWN_TARGET,
   unpark,
 } from '../db/queries/sync.ts';
 import {
@@ -22,6 +23,7 @@ import type { Writer } from '../domain/writer.ts';
 import type { Logger } from '../log.ts';
 import type { SyncMetrics } from '../metrics.ts';
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts';
+import { MemoryClaims } from './claims.ts';
 import { Dispatcher, type DispatcherLimits } from './dispatcher.ts';
 import { documentId, parseDocumentId } from './document.ts';
 import { OutageError, type Target } from './target.ts';
@@ -53,6 +55,8 @@ const COMPARE_EVERY_MS = 60_000;
 /** What older generations left could not be deleted: tried again after this. */
 const FINISH_AGAIN_MS = 5_000;
 const STOP_GRACE_MS = 2_000;
+/** A lease outlives the call before it and its own. */
+const LEASE_CALLS = 3;
 
 /**
  * Keeps the search index true: a loop that sends what is dirty, a job that marks a resync, and what operators see
@@ -67,8 +71,6 @@ export class Sync implements SyncControl {
   readonly #draining = new AbortController();
   /** Ends the loop after its round. */
   readonly #stopping = new AbortController();
-  /** Ends the calls of that round, after a grace. */
-  readonly #cutOff = new AbortController();
   readonly #transition = new Wakeable();
   readonly #wake = new Wakeable();
   /** Woken whenever documents have been cleared: WaitForSync looks again. */
@@ -94,7 +96,16 @@ export class Sync implements SyncControl {
       this.#transition.wake();
     });
     this.#showBreaker('closed');
-    this.#dispatcher = new Dispatcher({ ...options, target, breaker: this.#breaker });
+    this.#dispatcher = new Dispatcher({
+      ...options,
+      target,
+      breaker: this.#breaker,
+      claims: new MemoryClaims(options.reads, options.limits.callTimeoutMs * LEASE_CALLS),
+      onChange: () => {
+        this.#cleared.wake();
+        this.#wake.wake();
+      },
+    });
   }
 
   /** Starts to send. */
@@ -121,14 +132,16 @@ export class Sync implements SyncControl {
   /** Ends what is being sent; a stop does not wait for it. */
   cutOff(): void {
     this.#stopping.abort();
-    this.#cutOff.abort();
+    this.#dispatcher?.halt();
+    this.#dispatcher?.cutOff();
   }
 
   /** Lets what is being sent end for two seconds, cuts it off then, and resolves when nothing runs. */
   async stop(): Promise<void> {
     this.drain();
     this.#stopping.abort();
-    const grace = setTimeout(() => this.#cutOff.abort(), STOP_GRACE_MS);
+    this.#dispatcher?.halt();
+    const grace = setTimeout(() => this.#dispatcher?.cutOff(), STOP_GRACE_MS);
     await this.#loop;
     clearTimeout(grace);
     this.#breaker?.close();
@@ -150,6 +163,7 @@ export class Sync implements SyncControl {
         await new Wakeable().wait(Math.max(50, this.#dispatcher!.waitMs()), signal);
       }
     }
+    await this.#dispatcher!.stop();
     // Where something may still be applied, the next start has to know.
     if (this.#accepted && !this.#dispatcher!.unsettled)
       await this.#saveTarget(0).catch((error) =>
@@ -160,7 +174,7 @@ export class Sync implements SyncControl {
   /** One round of the loop; returns how long to wait before the next. */
   async #step(signal: AbortSignal): Promise<number> {
     const dispatcher = this.#dispatcher!;
-    if (this.#breaker!.state === 'open') {
+    if (this.#breaker!.state === 'open' && !dispatcher.failing) {
       await this.#transition.wait(POLL_MS, signal);
       return 0;
     }
@@ -169,8 +183,7 @@ export class Sync implements SyncControl {
     if (!this.#prepared) await this.#prepare(signal);
     const marked = await this.#markResync(signal);
     const started = this.#options.now() * 1000;
-    const cycle = await dispatcher.cycle(signal, this.#cutOff.signal);
-    this.#cleared.wake();
+    const cycle = await dispatcher.cycle();
     await this.#compare(signal);
     if (cycle === 'progress') return 0;
     if (cycle === 'failed') {
@@ -202,7 +215,7 @@ export class Sync implements SyncControl {
   async #accept(): Promise<boolean> {
     const { reads, target, logger } = this.#options;
     const row = await reads.target();
-    if (row !== undefined && row.identity !== target!.identity) {
+    if (row !== undefined && row.identity !== UNKNOWN_TARGET && row.identity !== target!.identity) {
       const notice = `the documents were last sent to ${row.identity}; run "cli resync" to send them to ${target!.identity}`;
       if (this.#notice !== notice) logger.warn(notice);
       this.#notice = notice;

@@ -1,15 +1,20 @@
-import type { IndexDocument } from './document.ts';
-
 /** What is to be done to one document of the index. */
 export type Operation =
   | {
       readonly kind: 'put';
       readonly id: string;
-      readonly document: IndexDocument;
+      /** The document, on one line. */
+      readonly json: string;
       /** Whether the index has never acknowledged it. Only a hint: what was sent without an answer may be there. */
       readonly isNew: boolean;
     }
   | { readonly kind: 'delete'; readonly id: string };
+
+/**
+ * Whose fault a refusal is: the document's own, which uses up an attempt; unclear, as where an index says the same of
+ * everything: then it uses one up only if another document passes meanwhile; the index's, which uses up none.
+ */
+export type Blame = 'document' | 'unclear' | 'index';
 
 /** What the index said of one document. */
 export type Verdict =
@@ -17,9 +22,11 @@ export type Verdict =
   | {
       readonly kind: 'refused';
       readonly error: string;
-      /** Whether the refusal is surely of this document itself; else it counts only if another passes meanwhile. */
-      readonly certain: boolean;
+      readonly blame: Blame;
     };
+
+/** The verdict on a document that the index has taken as it is. */
+export const ACKNOWLEDGED: Verdict = Object.freeze({ kind: 'acknowledged' });
 
 /** The index did not do what it was asked, for a reason that is not a document's. No attempt is used up. */
 export class OutageError extends Error {

@@ -142,7 +142,7 @@ describe('migrate', () => {
 describe('healthcheck', () => {
   test('follows a running service', async () => {
     const port = await freePort();
-    const env = { HOST: '0.0.0.0', PORT: String(port) };
+    const env = { HOST: '0.0.0.0', AUTH: 'none', PORT: String(port) };
     const url = `http://127.0.0.1:${port}/readyz`;
     const before = await cli(['healthcheck'], env);
     expect(before).toMatchObject({ code: 1, stdout: '' });

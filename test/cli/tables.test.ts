@@ -30,6 +30,10 @@ describe('a table', () => {
     ).toEqual(['ID  TEXT', ' 1  abcd…', ' 2  灯台…']);
   });
 
+  test('is not cut in a terminal that does not know its width and says 0', () => {
+    expect(table(columns, [['1', 'one']], 0)).toEqual(['ID  TEXT', ' 1  one']);
+  });
+
   test('shows what would act on the terminal', () => {
     expect(visible('a\nb\r\nc\td\u001b[31me\u009b\u202ef')).toBe('a⏎b⏎c d\\u001b[31me\\u009b\\u202ef');
     expect(table([{ title: 'A' }], [['\u001b[2J']])).toEqual(['A', '\\u001b[2J']);

@@ -30,6 +30,17 @@ test('the defaults', () => {
       drainDelayMs: 0,
       stopTimeoutMs: 8000,
     },
+    tls: { certFile: '', keyFile: '', clientCaFile: '' },
+    auth: {
+      mode: '',
+      tokensFile: '',
+      jwksUrl: '',
+      jwtSecret: '',
+      jwtPublicKeyFile: '',
+      jwtIssuer: '',
+      jwtAudience: '',
+      publicDiagnostics: 'auto',
+    },
     database: {
       url: { engine: 'sqlite', file: '/srv/data/sequence.db' },
       readers: 2,
@@ -56,6 +67,7 @@ test('the defaults', () => {
       maxAttempts: 5,
       settleMs: 30_000,
     },
+    client: { token: '', caFile: '', certFile: '', keyFile: '' },
     warnings: [],
   });
 });
@@ -187,3 +199,14 @@ test('documents go to one place, and with a key', () => {
   const kept = { TYPESENSE_CLIENT_URL: 'http://b/', KEY_MANAGEMENT_URL: 'http://k', ADMIN_TOKEN: 'geheim' };
   expect(loadConfig(kept).sync).toMatchObject({ typesenseClientUrl: 'http://b', adminToken: 'geheim' });
 });
+
+test.each([
+  ['', undefined],
+  ['1000/s', { calls: 1_000, perMs: 1_000 }],
+  ['5000 / M', { calls: 5_000, perMs: 60_000 }],
+  ['1/h', { calls: 1, perMs: 3_600_000 }],
+])('RATE_LIMIT=%s', (text, rate) => expect(loadConfig({ RATE_LIMIT: text }).server.rateLimit).toEqual(rate));
+
+test.each(['0/s', '10', '10/d', '/s', '-1/s', '1.5/s', '10000000000/s'])('RATE_LIMIT=%s is refused', (text) =>
+  expect(() => loadConfig({ RATE_LIMIT: text })).toThrow(/RATE_LIMIT must be a number of calls/),
+);

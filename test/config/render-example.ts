@@ -1,4 +1,4 @@
-import { VARIABLES, type Variable } from '../../src/config/variables.ts';
+import { hasFile, VARIABLES, type Variable } from '../../src/config/variables.ts';
 
 const HEAD = `Configuration of SequenceService: copy to .env, uncomment, change. Variables of the real environment win; an
 empty variable counts as not set. \`npx node src/cli.ts config\` prints what is in effect.
@@ -6,11 +6,14 @@ Made from src/config/variables.ts: after a change there, run \`npx vitest run te
 
 const TITLES: Record<Variable['group'], string> = {
   server: 'Server',
+  tls: 'TLS',
+  auth: 'Callers',
   database: 'Database',
   writer: 'Writer',
   log: 'Log',
   service: 'Service',
   sync: 'Search index',
+  client: 'Commands that call a running service',
 };
 
 /** The text of `.env.example`: comments as `# text`, variables as `#NAME=default`. */
@@ -25,9 +28,13 @@ export function renderExample(): string {
   return `${lines.join('\n')}\n`;
 }
 
-function commentOf({ help, kind, default: fallback }: Variable): string {
+function commentOf(variable: Variable): string {
+  const { name, help, kind, default: fallback } = variable;
   const range = `${kind.range[0]?.toUpperCase()}${kind.range.slice(1)}.`;
-  return `${help} ${range} Default: ${fallback === '' ? 'none' : fallback}`;
+  const orFile = hasFile(variable) ? ` Also from a file, which ${name}_FILE names.` : '';
+  // Where "none" is a value, it must not stand for having none.
+  const nothing = kind.range.includes('none') ? 'empty' : 'none';
+  return `${help} ${range}${orFile} Default: ${fallback === '' ? nothing : fallback}`;
 }
 
 function wrap(text: string): string[] {

@@ -26,6 +26,11 @@ describe('compose.yaml', () => {
     expect(service('ports')).toEqual([`127.0.0.1:${port}:${port}`]);
   });
 
+  test('lets everybody in, in so many words, because only this machine reaches the port', () => {
+    expect(service('environment.AUTH')).toEqual(['none']);
+    for (const port of service('ports')!) expect(port).toMatch(/^127\.0\.0\.1:/);
+  });
+
   test('mounts a declared volume where the data is', () => {
     const [volume] = textsOf(image, 'VOLUME');
     expect(service('volumes')).toEqual([`data:${volume}`]);

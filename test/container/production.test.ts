@@ -1,10 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chown, mkdir } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
+import { freePort } from '../support/free-port.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { argumentsOf, finalStage, pairsOf, readDockerfile, textsOf } from './dockerfile.ts';
 import { makeProductionTree, makeWritable } from './production-tree.ts';
@@ -27,6 +27,7 @@ test('what the image holds serves from a read-only tree as another user, is heal
     env: {
       ...pairsOf(image, 'ENV'),
       PORT: String(port),
+      AUTH: 'none',
       DATABASE_URL: `sqlite:///${data}/sequence.db`,
       SQLITE_TMPDIR: data,
     },
@@ -40,7 +41,12 @@ test('what the image holds serves from a read-only tree as another user, is heal
   expect(String(write.stderr)).toContain('EACCES');
   expect(healthcheck()).toBe(1);
 
-  const service = spawn(node, [...entrypoint, ...argumentsOf(textsOf(image, 'CMD')[0]!)], {
+  const start = [...entrypoint, ...argumentsOf(textsOf(image, 'CMD')[0]!)];
+  const unsaid = spawnSync(node, start, { ...options, env: { ...options.env, AUTH: '' } });
+  expect(unsaid.status).toBe(1);
+  expect(String(unsaid.stderr)).toContain('set AUTH=tokens or AUTH=jwt, or AUTH=none');
+
+  const service = spawn(node, start, {
     ...options,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -70,14 +76,4 @@ test('what the image holds serves from a read-only tree as another user, is heal
 function userOfImage(): { uid: number; gid: number } {
   const [uid, gid] = textsOf(image, 'USER')[0]!.split(':').map(Number);
   return { uid: uid!, gid: gid! };
-}
-
-/** A port that is free now; the health check must know it before the service starts. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

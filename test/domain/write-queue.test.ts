@@ -48,9 +48,18 @@ class PlainQueue {
     const fits = (entries: readonly Entry[], share: number) =>
       entries.length + 1 <= maxEntries * share && bytesOf(entries) + entry.bytes <= maxBytes * share;
     if (!fits(this.all, 1) || !fits(own, 1 / 2)) return false;
+    if (own.length >= 64 && own.length >= 8 * this.turns(maxEntries)) return false;
     if (line) line.entries.push(entry);
     else this.lines.push({ name: entry.sequenceName, entries: [entry] });
     return true;
+  }
+
+  /** Twice a fair share of what waits, 8 at least. */
+  turns(maxEntries: number): number {
+    return Math.max(
+      8,
+      Math.ceil((2 * Math.min(this.all.length, maxEntries)) / Math.max(1, this.lines.length)),
+    );
   }
 
   remove(entry: Entry): void {
@@ -60,12 +69,15 @@ class PlainQueue {
 
   draw(maxEntries: number, maxBytes: number): Entry[] {
     const drawn: Entry[] = [];
+    const turns = this.turns(maxEntries);
     for (;;) {
-      const entry = this.lines[0]?.entries[0];
-      if (entry === undefined || drawn.length === maxEntries) return drawn;
+      const had = (name: string) => drawn.filter(({ sequenceName }) => sequenceName === name).length;
+      const line = this.lines.find(({ name }) => had(name) < turns);
+      const entry = line?.entries[0];
+      if (line === undefined || entry === undefined || drawn.length === maxEntries) return drawn;
       if (drawn.length > 0 && bytesOf(drawn) + entry.bytes > maxBytes) return drawn;
       drawn.push(entry);
-      const line = this.lines.shift()!;
+      this.lines = this.lines.filter((other) => other !== line);
       line.entries.shift();
       if (line.entries.length > 0) this.lines.push(line);
     }
@@ -163,4 +175,50 @@ test('a busy sequence leaves half of the room to the others', () => {
   expect(accepted('large', 40, 9)).toBe(1);
   expect(accepted('small', 1, 9)).toBe(3);
   expect(queue.entries).toBe(10);
+});
+
+test('as many draws come before a new entry as it says, or one fewer', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom(...NAMES), { maxLength: 200, size: 'max' }),
+      fc.constantFrom(...NAMES),
+      fc.integer({ min: 1, max: 30 }),
+      (names, own, size) => {
+        const queue = new WriteQueue<Entry>({ maxEntries: 10_000, maxBytes: 10_000 });
+        for (const name of names) queue.offer(entryOf(name));
+        const expected = queue.drawsBefore(own, size, 10_000);
+        const entry = entryOf(own);
+        queue.offer(entry);
+        let draws = 0;
+        while (!queue.draw(size, 10_000).includes(entry)) draws += 1;
+        const alike = new Set(NAMES.map((name) => names.filter((other) => other === name).length)).size === 1;
+        // Lines of unequal length come to their end sooner than it thinks.
+        expect(draws).toBeLessThanOrEqual(expected + 1);
+        if (alike) expect(draws).toBeGreaterThanOrEqual(expected - 1);
+      },
+    ),
+  );
+});
+
+test('a draw with room for all takes twice its share of a hot sequence, and all of the others', () => {
+  const queue = new WriteQueue<Entry>({ maxEntries: 8_192, maxBytes: 8_192 });
+  const cold = Array.from({ length: 63 }, (_, index) => `cold-${index}`);
+  for (let index = 0; index < 65; index++) queue.offer(entryOf('hot'));
+  for (const name of cold) for (let index = 0; index < 4; index++) queue.offer(entryOf(name));
+  const drawn = queue.draw(512, 8_192).map(({ sequenceName }) => sequenceName);
+  expect(drawn.filter((name) => name === 'hot')).toHaveLength(Math.ceil((2 * (65 + 252)) / 64));
+  expect(drawn.filter((name) => name !== 'hot')).toHaveLength(252);
+  // Alone, it has all the room that there is.
+  expect(queue.draw(512, 8_192)).toHaveLength(65 - 10);
+});
+
+test('a hot sequence among many may wait for 8 draws; alone it may fill its half', () => {
+  const accepted = (others: number) => {
+    const queue = new WriteQueue<Entry>({ maxEntries: 8_192, maxBytes: 8_192 });
+    for (let index = 0; index < others; index++) queue.offer(entryOf(`cold-${index}`));
+    return Array.from({ length: 5_000 }, () => queue.offer(entryOf('hot'))).filter(Boolean).length;
+  };
+  expect(accepted(0)).toBe(4_096);
+  expect(accepted(7)).toBe(4_096);
+  expect(accepted(63)).toBeLessThan(200);
 });

@@ -21,12 +21,14 @@ const listeners: Listener[] = [];
 export async function run(
   onRequest: ListenerOptions['onRequest'],
   limits: Partial<ListenerLimits> = {},
+  tls?: ListenerOptions['tls'],
 ): Promise<Running> {
   const refused: string[] = [];
   const errors: unknown[] = [];
   const listener = createListener({
     host: '127.0.0.1',
     port: 0,
+    tls,
     limits: { ...DEFAULT_LISTENER_LIMITS, ...QUICK, ...limits },
     onRequest,
     onRefused: (reason) => refused.push(reason),

@@ -11,6 +11,7 @@ async function serve(overrides: Partial<PlainRoutesOptions> = {}) {
   const routes = createPlainRoutes({
     health: () => true,
     ready: async () => ({ ready: true, checks: { database: { ok: true } } }),
+    mayDiagnose: async () => true,
     metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'ä 1\n' }),
     ...overrides,
   });

@@ -110,6 +110,12 @@ test('JSON lines hold no control character, and the text is whole', () => {
   expect(last()).toMatchObject({ [hostile]: hostile, msg: hostile });
 });
 
+test('a request is one pretty line', () => {
+  const { logger, lines } = collect({ pretty: 'on' });
+  logger.info({ method: 'Generate', code: 'OK', seconds: 0.001 }, 'rpc');
+  expect(lines[0]).toMatch(/^\[[\d:.]+\] INFO: rpc \{"method":"Generate","code":"OK","seconds":0.001\}\n$/);
+});
+
 test('pretty lines hold no control character, and no text forges a line', () => {
   const { logger, lines } = collect({ pretty: 'on' });
   logger.warn({ [hostile]: hostile, err: new Error(hostile), list: [{ [hostile]: hostile }] }, hostile);

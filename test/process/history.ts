@@ -1,5 +1,5 @@
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { expect } from 'vitest';
 import type { Answer } from '../support/caller.ts';
 
 /** The fields of the writes' requests that the replay looks at. */
@@ -96,22 +96,27 @@ export function replay(writes: readonly SentWrite[]): Expected {
     .filter(hasChanged)
     .map((write) => ({ ...write, revision: Number(write.answer?.body['revision']) }))
     .sort((a, b) => a.revision - b.revision);
-  expect(byRevision.map(({ revision }) => revision)).toEqual(byRevision.map((_, index) => index + 1));
+  assert.deepEqual(
+    byRevision.map(({ revision }) => revision),
+    byRevision.map((_, index) => index + 1),
+  );
   const model = new Model();
   for (const write of byRevision) model.apply(write);
   return { revision: byRevision.length, elements: model.elements };
 }
 
 /** A Move or Reorder that finds everything in place is no change, and has no revision of its own. */
-function hasChanged({ method, answer }: SentWrite): boolean {
+export function hasChanged({ method, answer }: SentWrite): boolean {
   const body = answer?.body ?? {};
   if (method === 'Move') return body['oldSequenceNumber'] !== body['newSequenceNumber'];
   return method !== 'Reorder' || body['reorderedElements'] !== undefined;
 }
 
-class Model {
+/** A sequence as a plain list. */
+export class Model {
   elements: { id: number; comments: string[] }[] = [];
 
+  /** Runs a write, and checks its answer. */
   apply({ method, body, answer }: SentWrite): void {
     const said = answer?.body ?? {};
     const { elementId: id = 0, comment = '' } = body;
@@ -119,25 +124,29 @@ class Model {
       case 'BatchGenerate': {
         const items = body.items ?? [];
         const numbers = items.map((_, index) => this.elements.length + 1 + index);
-        expect(said['elements']).toMatchObject(numbers.map((sequenceNumber) => ({ sequenceNumber })));
+        const made = said['elements'] as { sequenceNumber: number }[];
+        assert.deepEqual(
+          made.map(({ sequenceNumber }) => sequenceNumber),
+          numbers,
+        );
         for (const item of items) this.elements.push({ id: item.elementId, comments: [item.comment] });
         break;
       }
       case 'Generate': {
         const before = body.before === undefined ? this.elements.length : this.#place(body.before);
-        expect(said).toMatchObject({ sequenceNumber: before + 1, comment });
+        told(said, { sequenceNumber: before + 1, comment });
         this.elements.splice(before, 0, { id, comments: [comment] });
         break;
       }
       case 'CreateVersion': {
         const { comments } = this.elements[this.#place(id)]!;
         comments.push(comment);
-        expect(said).toMatchObject({ versionNumber: comments.length, sequenceNumber: this.#place(id) + 1 });
+        told(said, { versionNumber: comments.length, sequenceNumber: this.#place(id) + 1 });
         break;
       }
       case 'Move': {
         const from = this.#place(id);
-        expect(said).toMatchObject({ oldSequenceNumber: from + 1, newSequenceNumber: 1 });
+        told(said, { oldSequenceNumber: from + 1, newSequenceNumber: 1 });
         this.elements.unshift(...this.elements.splice(from, 1));
         break;
       }
@@ -149,14 +158,15 @@ class Model {
         moved.forEach((element, index) => {
           this.elements[places[index]!] = element;
         });
-        expect(said['reorderedElements']).toHaveLength(ids.length);
-        for (const one of said['reorderedElements'] as { elementId: string; newSequenceNumber: number }[])
-          expect(one.newSequenceNumber).toBe(this.#place(Number(one.elementId)) + 1);
+        const reordered = said['reorderedElements'] as { elementId: string; newSequenceNumber: number }[];
+        assert.equal(reordered.length, ids.length);
+        for (const { elementId, newSequenceNumber } of reordered)
+          assert.equal(newSequenceNumber, this.#place(Number(elementId)) + 1);
         break;
       }
       case 'Remove': {
         const place = this.#place(id);
-        expect(said).toMatchObject({ oldSequenceNumber: place + 1 });
+        told(said, { oldSequenceNumber: place + 1 });
         this.elements.splice(place, 1);
         break;
       }
@@ -167,7 +177,11 @@ class Model {
 
   #place(id: number): number {
     const place = this.elements.findIndex((element) => element.id === id);
-    expect(place, `element ${id}`).toBeGreaterThanOrEqual(0);
+    assert.ok(place >= 0, `element ${id}`);
     return place;
   }
+}
+
+function told(said: Record<string, unknown>, fields: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(fields)) assert.deepEqual(said[name], value, name);
 }

@@ -12,6 +12,7 @@ import { temporaryFolder } from '../support/temporary.ts';
 import { until } from '../support/until.ts';
 
 const FIXTURE = new URL('./faults.ts', import.meta.url).pathname;
+const SLOW_LOADING = new URL('./slow-loading.ts', import.meta.url).pathname;
 const SECTIONS = { scope: 'play', elementType: 'ELEMENT_TYPE_SECTION' };
 const GENERATE = '/fountain.sequence.v1.SequenceService/Generate';
 
@@ -63,6 +64,14 @@ test('SIGTERM under load: every accepted request is answered, Watches end, idle 
     expect({ told, status }).toEqual({ told: ['SERVING', 'NOT_SERVING'], status: 14 });
     expect(String(metadata.get('grpc-status-details-bin')[0])).toContain('DRAINING');
   }
+});
+
+test.each(['SIGTERM', 'SIGINT'] as const)('%s while the program is being loaded ends it', async (signal) => {
+  const { child, ended, stdout } = await startMain({ execArgs: ['--import', SLOW_LOADING] });
+  await until('it is loaded', () => stdout() === 'loading\n');
+  child.kill(signal);
+  // Not the signal's own effect, which process 1 of a container is spared, and so would never end.
+  expect(await ended).toMatchObject({ code: 0, stderr: '' });
 });
 
 test('DRAIN_DELAY: not ready at once, while requests are served until it ends', async () => {

@@ -123,7 +123,11 @@ describe('methods', () => {
 
 describe('reasons', () => {
   const words = [
-    ...new Set(contract.text.match(/\b[A-Z]+(_[A-Z]+)+\b|\b(CANCELLED|INTERNAL|DRAINING|OVERLOADED)\b/g)),
+    ...new Set(
+      contract.text.match(
+        /\b[A-Z]+(_[A-Z]+)+\b|\b(CANCELLED|INTERNAL|DRAINING|OVERLOADED|UNAUTHENTICATED)\b/g,
+      ),
+    ),
   ];
   const CODE_WORDS = [
     'INVALID_ARGUMENT',
@@ -136,7 +140,9 @@ describe('reasons', () => {
 
   test('the contract names every reason that there is, and no other', () => {
     const named = words.filter(
-      (word) => !/^ELEMENT_TYPE|^NO_SIDE_EFFECTS$|^MAX_RENUMBER$/.test(word) && !CODE_WORDS.includes(word),
+      (word) =>
+        !/^ELEMENT_TYPE|^NO_SIDE_EFFECTS$|^MAX_RENUMBER$|^RATE_LIMIT$/.test(word) &&
+        !CODE_WORDS.includes(word),
     );
     expect(named.sort()).toEqual(Object.keys(CODES).sort());
   });
@@ -165,6 +171,8 @@ describe('reasons', () => {
     OUT_OF_RANGE: 11,
     INTERNAL: 13,
     UNAVAILABLE: 14,
+    PERMISSION_DENIED: 7,
+    UNAUTHENTICATED: 16,
   };
   const CODE_NAMES = Object.fromEntries(
     Object.entries(CODES).map(([reason, code]) => [
@@ -187,7 +195,11 @@ describe('reasons', () => {
       TOO_MANY_RENUMBERED: 'FAILED_PRECONDITION',
       DOCUMENT_PARKED: 'FAILED_PRECONDITION',
       SYNC_DISABLED: 'FAILED_PRECONDITION',
+      UNAUTHENTICATED: 'UNAUTHENTICATED',
+      PERMISSION_DENIED: 'PERMISSION_DENIED',
       OVERLOADED: 'RESOURCE_EXHAUSTED',
+      AUTHENTICATION_UNAVAILABLE: 'UNAVAILABLE',
+      RATE_LIMITED: 'RESOURCE_EXHAUSTED',
       DATABASE_UNAVAILABLE: 'UNAVAILABLE',
       DRAINING: 'UNAVAILABLE',
       OUTCOME_UNKNOWN: 'UNAVAILABLE',

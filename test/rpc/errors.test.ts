@@ -2,6 +2,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { describe, expect, test } from 'vitest';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '../../gen/google/rpc/error_details_pb.js';
 import {
+  AuthenticationUnavailableError,
   CancelledError,
   DatabaseUnavailableError,
   DeadlineExceededError,
@@ -14,11 +15,14 @@ import {
   InvalidFieldError,
   OutcomeUnknownError,
   OverloadedError,
+  PermissionDeniedError,
   PositionOutOfRangeError,
+  RateLimitedError,
   RequestIdReusedError,
   RevisionMismatchError,
   SyncDisabledError,
   TooManyRenumberedError,
+  UnauthenticatedError,
   VersionMismatchError,
   VersionNotFoundError,
 } from '../../src/domain/errors.ts';
@@ -48,7 +52,11 @@ const DOMAIN_ERRORS: readonly [DomainError, Code, Record<string, string>][] = [
   [new TooManyRenumberedError('elements', 9, 5), Code.FailedPrecondition, { elements: '9', limit: '5' }],
   [new DocumentParkedError('a_script_7_1'), Code.FailedPrecondition, { document_id: 'a_script_7_1' }],
   [new SyncDisabledError(), Code.FailedPrecondition, {}],
+  [new UnauthenticatedError(), Code.Unauthenticated, {}],
+  [new PermissionDeniedError('write', 'its scope'), Code.PermissionDenied, { permission: 'write' }],
+  [new AuthenticationUnavailableError(new Error(SECRET)), Code.Unavailable, {}],
   [new OverloadedError('full', 1_250), Code.ResourceExhausted, { retry_after_ms: '1250' }],
+  [new RateLimitedError('1 call in 60 s', 1_250), Code.ResourceExhausted, { retry_after_ms: '1250' }],
   [new DatabaseUnavailableError(new Error(SECRET)), Code.Unavailable, {}],
   [new DrainingError(), Code.Unavailable, {}],
   [new OutcomeUnknownError(new Error(SECRET)), Code.Unavailable, {}],

@@ -15,17 +15,28 @@ import {
   SequenceService,
 } from '../../gen/fountain/sequence/v1/sequence_pb.js';
 import { Health } from '../../gen/health/v1/health_pb.js';
+import { UnauthenticatedError } from '../../src/domain/errors.ts';
 import { createMetrics } from '../../src/metrics.ts';
+import { ANYONE, allowedEverything, allowedNothing } from '../../src/rpc/auth/caller.ts';
+import type { Authenticator } from '../../src/rpc/auth/index.ts';
 import { CALL, type Call } from '../../src/rpc/call.ts';
 import { codeName, createInterceptors } from '../../src/rpc/interceptors.ts';
 import { capturedLog } from '../support/log-lines.ts';
 
 type Next = Parameters<Interceptor>[0];
 
-function stage(deadline = Number.POSITIVE_INFINITY) {
+function stage(
+  deadline = Number.POSITIVE_INFINITY,
+  authenticator: Authenticator = { authenticate: () => ANYONE },
+) {
   const { log, lines } = capturedLog();
   const metrics = createMetrics().rpc;
-  const interceptors = createInterceptors({ metrics, logger: log.logger });
+  const interceptors = createInterceptors({
+    metrics,
+    logger: log.logger,
+    authenticator,
+    publicDiagnostics: true,
+  });
   const call: Call = { correlationId: 'the-id', protocol: 'grpc', deadline, reached: false };
   const contextValues = createContextValues().set(CALL, call);
   return { lines, metrics, interceptors, call, contextValues };
@@ -47,6 +58,7 @@ function generate(
     method: SequenceService.method.generate,
     message: create(GenerateRequestSchema, message),
     contextValues,
+    header: new Headers(),
     signal: signal ?? new AbortController().signal,
   } as unknown as UnaryRequest;
 }
@@ -54,7 +66,7 @@ function generate(
 const VALID = { elementType: ElementType.SCRIPT, elementId: 1n };
 const succeed: Next = async () => ({ stream: false }) as never;
 
-describe('the order: observe, refuseLate, validate', () => {
+describe('the order: observe, refuseLate, authenticate, authorize, validate', () => {
   test('observe is outermost: it sees what the others refuse', async () => {
     for (const [deadline, message, code] of [
       [0, VALID, 'DEADLINE_EXCEEDED'],
@@ -73,6 +85,60 @@ describe('the order: observe, refuseLate, validate', () => {
     const { interceptors, contextValues } = stage(Date.now() - 1);
     const late = chain(interceptors, succeed)(generate(contextValues, {}));
     await expect(late).rejects.toMatchObject({ code: Code.DeadlineExceeded });
+  });
+
+  const stranger: Authenticator = {
+    authenticate: () => {
+      throw new UnauthenticatedError();
+    },
+  };
+  const powerless: Authenticator = { authenticate: () => allowedNothing('bob') };
+
+  test('authenticate is after refuseLate: nobody is looked up for a call that is over', async () => {
+    const late = stage(0, stranger);
+    const called = chain(late.interceptors, succeed)(generate(late.contextValues, VALID));
+    await expect(called).rejects.toMatchObject({ code: Code.DeadlineExceeded });
+  });
+
+  test.each([
+    [
+      'at once',
+      (error: Error) =>
+        ({
+          authenticate: () => {
+            throw error;
+          },
+        }) satisfies Authenticator,
+    ],
+    ['later', (error: Error) => ({ authenticate: () => Promise.reject(error) }) satisfies Authenticator],
+  ])(
+    'authenticate is before authorize and validate, and observe sees what it refuses %s',
+    async (_, refusing) => {
+      const { interceptors, contextValues, lines } = stage(undefined, refusing(new UnauthenticatedError()));
+      const called = chain(interceptors, succeed)(generate(contextValues, {}));
+      await expect(called).rejects.toMatchObject({ code: Code.Unauthenticated });
+      expect(lines).toMatchObject([{ code: 'UNAUTHENTICATED' }]);
+      expect(lines[0]).not.toHaveProperty('caller');
+    },
+  );
+
+  test('authorize is before validate, and its caller is known to observe', async () => {
+    const { interceptors, contextValues, lines } = stage(undefined, powerless);
+    const called = chain(interceptors, succeed)(generate(contextValues, {}));
+    await expect(called).rejects.toMatchObject({ code: Code.PermissionDenied });
+    expect(lines).toMatchObject([{ code: 'PERMISSION_DENIED', caller: 'bob' }]);
+  });
+
+  test('a method that is not in the table is refused, whoever calls', async () => {
+    const { interceptors, contextValues } = stage(undefined, {
+      authenticate: () => allowedEverything('root'),
+    });
+    const method = { ...SequenceService.method.generate, name: 'Unlisted' };
+    const called = chain(
+      interceptors,
+      succeed,
+    )({ ...generate(contextValues, VALID), method } as UnaryRequest);
+    await expect(called).rejects.toMatchObject({ code: Code.PermissionDenied });
   });
 
   test('validate is innermost: a handler sees valid messages only, and in time', async () => {
@@ -94,6 +160,19 @@ describe('the order: observe, refuseLate, validate', () => {
     const { interceptors, contextValues, lines } = stage();
     const signal = AbortSignal.abort(new ConnectError('gone', Code.Canceled));
     const gone = chain(interceptors, succeed)(generate(contextValues, VALID, signal));
+    await expect(gone).rejects.toMatchObject({ code: Code.Canceled });
+    expect(lines).toMatchObject([{ code: 'CANCELLED' }]);
+  });
+
+  test('a caller that hangs up is CANCELLED, no fault of ours', async () => {
+    const { interceptors, contextValues, lines } = stage();
+    // How connect-node aborts a call whose HTTP/1.1 connection is closed: without a reason of its own.
+    const hangUp = new AbortController();
+    const handler: Next = async ({ signal }) => {
+      hangUp.abort();
+      throw signal.reason;
+    };
+    const gone = chain(interceptors, handler)(generate(contextValues, VALID, hangUp.signal));
     await expect(gone).rejects.toMatchObject({ code: Code.Canceled });
     expect(lines).toMatchObject([{ code: 'CANCELLED' }]);
   });
@@ -142,6 +221,7 @@ describe('observe', () => {
       method: Health.method.watch,
       message: input,
       contextValues,
+      header: new Headers(),
       signal: new AbortController().signal,
     }) as never;
 

@@ -4,6 +4,9 @@ import { type SourceOptions, type SourceProcess, startSource } from './command.t
 import { temporaryFolder } from './temporary.ts';
 import { until } from './until.ts';
 
+/** Long, since a machine that runs many tests may start several at a time. */
+const START_LIMIT_MS = 25_000;
+
 /** The service in a process of its own, that serves. */
 export interface Service extends SourceProcess {
   readonly port: number;
@@ -16,11 +19,15 @@ export interface Service extends SourceProcess {
 /** Starts `src/main.ts` on a free port, and on a database of its own where the environment names none. */
 export async function startService(options: SourceOptions = {}): Promise<Service> {
   const process = await startMain(options);
-  const { port } = await until('the service serves', () => {
-    // Its output tells why, when the expectation fails.
-    expect(process.child).toMatchObject({ exitCode: null, signalCode: null });
-    return linesOf(process.stdout()).find(({ msg }) => msg === 'serving');
-  });
+  const { port } = await until(
+    'the service serves',
+    () => {
+      // Its output tells why, when the expectation fails.
+      expect(process.child).toMatchObject({ exitCode: null, signalCode: null });
+      return linesOf(process.stdout()).find(({ msg }) => msg === 'serving');
+    },
+    START_LIMIT_MS,
+  );
   return {
     ...process,
     port: Number(port),

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ELEMENT_TYPES } from '../../src/domain/model.ts';
-import { documentId, parseDocumentId, toDocument } from '../../src/sync/document.ts';
+import { documentId, documentJson, parseDocumentId } from '../../src/sync/document.ts';
 
 const name = fc.record({
   scope: fc.stringMatching(/^[A-Za-z0-9._-]{1,64}$/),
@@ -63,7 +63,9 @@ test('the string leaves of the content are its text, in their order', () => {
   };
   const context = { serviceName: 'me', generation: 7 };
   expect(
-    toDocument({ ...due, mark: '', wantedRevision: 1, sinceTime: 0, attempts: 0 }, state, context),
+    JSON.parse(
+      documentJson({ ...due, mark: '', wantedRevision: 1, sinceTime: 0, attempts: 0 }, state, context),
+    ),
   ).toEqual({
     id: 's_script_1_2',
     scope: 's',
@@ -79,4 +81,24 @@ test('the string leaves of the content are its text, in their order', () => {
     sync_generation: 7,
     updated_at: 1,
   });
+});
+
+test('a document is one line of JSON, whatever is in it', () => {
+  const due = { mark: '', wantedRevision: 1, sinceTime: 0, attempts: 0, sequenceId: 1 };
+  const state = { isLatest: true, sequenceNumber: 4, createTime: 1_999 };
+  const context = { serviceName: 'a "b"', generation: 1 };
+  const content = fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue({ stringUnit: 'grapheme' }));
+  fc.assert(
+    fc.property(name, fc.string({ unit: 'grapheme' }), fc.option(content), (one, comment, value) => {
+      const stored = value === null ? null : JSON.stringify(value);
+      const line = documentJson({ ...one, ...due }, { ...state, comment, content: stored }, context);
+      expect(line).not.toMatch(/[\r\n]/);
+      const read = JSON.parse(line) as { id: string; comment: string; content?: unknown };
+      expect([read.id, read.comment, read.content]).toEqual([
+        documentId(one),
+        comment,
+        stored === null ? undefined : JSON.parse(stored),
+      ]);
+    }),
+  );
 });

@@ -3,26 +3,29 @@ import { Memory } from '../../src/sync/memory.ts';
 
 const WAITS = { limits: { minWaitMs: 200, maxWaitMs: 60_000 }, random: () => 1 };
 
-test('a certain refusal always counts', () => {
+test('a refusal that is the document’s own always counts, one that is the index’s never', () => {
   const memory = new Memory();
-  expect(memory.counts('a', true)).toBe(true);
+  expect(memory.counts('a', 'document')).toBe(true);
+  memory.fail('a', WAITS);
+  memory.pass('b', 0);
+  expect(memory.counts('a', 'index')).toBe(false);
 });
 
-test('a doubtful refusal counts only where another document has passed since the last one', () => {
+test('an unclear refusal counts only where another document has passed since the last one', () => {
   const memory = new Memory();
-  expect(memory.counts('a', false)).toBe(false);
+  expect(memory.counts('a', 'unclear')).toBe(false);
   memory.fail('a', WAITS);
-  expect(memory.counts('a', false)).toBe(false);
+  expect(memory.counts('a', 'unclear')).toBe(false);
   memory.pass('b', 0);
-  expect(memory.counts('a', false)).toBe(true);
+  expect(memory.counts('a', 'unclear')).toBe(true);
   memory.fail('a', WAITS);
-  expect(memory.counts('a', false)).toBe(false);
+  expect(memory.counts('a', 'unclear')).toBe(false);
 });
 
 test('what passed before the first refusal does not make it count', () => {
   const memory = new Memory();
   memory.pass('b', 0);
-  expect(memory.counts('a', false)).toBe(false);
+  expect(memory.counts('a', 'unclear')).toBe(false);
 });
 
 test('waits grow from twice the least to the most, and anew after a success', () => {
@@ -61,5 +64,5 @@ test('a clean document is forgotten', () => {
   memory.forget('a');
   expect(memory.unsettled(0)).toBe(false);
   memory.pass('b', 0);
-  expect(memory.counts('a', false)).toBe(false);
+  expect(memory.counts('a', 'unclear')).toBe(false);
 });

@@ -134,7 +134,7 @@ describe.each(KINDS)('%s', (kind) => {
   });
 });
 
-describe('typesense', () => {
+describe('orphans', () => {
   const orphan = (scope: string, id: number, generation: number) => ({
     id: `${scope}_section_${id}_1`,
     scope,
@@ -150,8 +150,8 @@ describe('typesense', () => {
     updated_at: 1,
   });
 
-  test('removes what older generations left in its scope, and nothing else', async () => {
-    const { double, env } = await startIndex('typesense');
+  test.each(KINDS)('%s: what older generations left in its scope goes, and nothing else', async (kind) => {
+    const { double, env } = await startIndex(kind);
     const follower = await follow(env);
     for (const scope of ['a-b', 'ab', 'A.B']) await follower.client.generate({ ...AT, scope, elementId: 1n });
     await converged(follower.file, double);

@@ -50,7 +50,8 @@ const document = (id: string) => ({
   sync_generation: 1,
   updated_at: 1,
 });
-const put = (id: string, isNew: boolean) => ({ kind: 'put', id, document: document(id), isNew }) as const;
+const put = (id: string, isNew: boolean) =>
+  ({ kind: 'put', id, json: JSON.stringify(document(id)), isNew }) as const;
 const ACKNOWLEDGED = { kind: 'acknowledged' };
 
 describe.each([
@@ -141,7 +142,7 @@ test('Typesense: results are matched by position, failed ones among them', async
   const verdicts = await target.send([put('a', true), put('b', true), del('x'), put('c', true)], signal());
   expect(verdicts).toMatchObject([
     ACKNOWLEDGED,
-    { kind: 'refused', certain: true },
+    { kind: 'refused', blame: 'document' },
     ACKNOWLEDGED,
     ACKNOWLEDGED,
   ]);

@@ -7,6 +7,7 @@ import {
   AT,
   COLLECTION,
   converged,
+  databaseFile,
   dirty,
   type Follower,
   follow,
@@ -15,6 +16,7 @@ import {
   startIndex,
 } from './harness.ts';
 
+const MANY = process.env['LONG'] === '1' ? 10_000 : 600;
 const BAD = 'play_section_7_1';
 const counts = async ({ file }: Follower) => {
   const { dirty: n, parked } = await dirty(file);
@@ -28,16 +30,20 @@ describe.each(KINDS)('%s', (kind) => {
     const { client, sync } = follower;
     await generated(follower, double, 1, 5);
     double.store.refuse(BAD);
-    const items = Array.from({ length: 600 }, (_, index) => ({ elementId: BigInt(index + 6) }));
-    const { revision } = await client.batchGenerate({ ...AT, items });
+    let revision = 0n;
+    for (let first = 6; first < 6 + MANY; first += 1_000) {
+      const length = Math.min(1_000, 6 + MANY - first);
+      const items = Array.from({ length }, (_, index) => ({ elementId: BigInt(index + first) }));
+      ({ revision } = await client.batchGenerate({ ...AT, items }));
+    }
     // Other documents pass meanwhile, which is what makes its refusals its own.
-    let next = 1_000n;
+    let next = 100_000n;
     await until('it is parked', async () => {
       await client.generate({ ...AT, elementId: next++ });
       return (await dirty(follower.file)).parked === 1;
     });
     await until('the good ones are there', async () => (await counts(follower)).good === 0);
-    expect(double.documents(COLLECTION)).toHaveLength(5 + 600 - 1 + Number(next - 1_000n));
+    expect(double.documents(COLLECTION)).toHaveLength(5 + MANY - 1 + Number(next - 100_000n));
 
     const parked = await sync.listParked({});
     expect(parked).toMatchObject({ documents: [{ documentId: BAD, attempts: 3 }], nextPageToken: '' });
@@ -99,6 +105,33 @@ describe.each(KINDS)('%s', (kind) => {
     }
   });
 
+  test('what is taken while the index hangs is bounded, in bytes too', async () => {
+    const { double, env } = await startIndex(kind);
+    const file = await databaseFile();
+    const before = await follow({}, {}, file);
+    const content = { text: 'x'.repeat(200_000) };
+    for (let elementId = 1n; elementId <= 200n; elementId++)
+      await before.client.generate({ ...AT, elementId, content });
+    await before.app.stop();
+    const due = vi.spyOn(SyncReads.prototype, 'due');
+    onTestFinished(() => due.mockRestore());
+    const hanging = double.faults.always(
+      { kind: 'hang' },
+      ({ route }) => route === 'import' || route === 'sync',
+    );
+    await follow({ ...env, SYNC_CALL_TIMEOUT: '2s' }, {}, file);
+    await until('a call hangs', () => double.log.documentsReceived > 0);
+    await sleep(800);
+    let bytes = 0;
+    for (const result of due.mock.settledResults)
+      if (result.type === 'fulfilled')
+        for (const { state } of result.value.documents) bytes += state?.content?.length ?? 0;
+    expect(bytes).toBeGreaterThan(1e6);
+    expect(bytes).toBeLessThan(13e6);
+    hanging.end();
+    await converged(file, double, 15_000);
+  });
+
   test('while the latest version is refused, an older one is not frozen, and nothing spins', async () => {
     const { double, env } = await startIndex(kind);
     const follower = await follow({ ...env, SYNC_MAX_ATTEMPTS: '1' });
@@ -124,7 +157,40 @@ describe.each(KINDS)('%s', (kind) => {
   });
 });
 
+describe('typesense', () => {
+  test('a line that fails by the server, not by its document, uses up no attempt', async () => {
+    const { double, env } = await startIndex('typesense');
+    const follower = await follow({ ...env, SYNC_MAX_ATTEMPTS: '1' });
+    await generated(follower, double, 1, 3);
+    double.store.refuse(BAD, 500, 'out of memory');
+    await follower.client.generate({ ...AT, elementId: 7n });
+    const tries = () => double.log.requests.filter(({ body }) => body.includes(BAD)).length;
+    await until('it has been tried often, while others pass', async () => {
+      await follower.client.createVersion({ ...AT, elementId: 1n });
+      return tries() > 5;
+    });
+    await until('the others are there', async () => (await counts(follower)).good === 1);
+    expect((await dirty(follower.file)).parked).toBe(0);
+    double.store.accept(BAD);
+    await converged(follower.file, double);
+  });
+});
+
 describe('typesense-client', () => {
+  test('429 with Retry-After: nothing more is sent until then, though other calls are waiting', async () => {
+    const { double, env } = await startIndex('typesense-client');
+    const overrides = { sync: { minWaitMs: 1, maxWaitMs: 5_000, volumeThreshold: 1_000 } };
+    const follower = await follow({ ...env, SYNC_CONCURRENCY: '2' }, overrides);
+    await generated(follower, double, 1, 3);
+    double.faults.next([answers.tooMany('1'), answers.tooMany('1')]);
+    const calls = double.log.total;
+    const items = Array.from({ length: 50 }, (_, index) => ({ elementId: BigInt(index + 10) }));
+    await follower.client.batchGenerate({ ...AT, items });
+    await sleep(700);
+    expect(double.log.total - calls).toBeLessThanOrEqual(2);
+    await converged(follower.file, double);
+  });
+
   test.each([400, 409, 413])('%s of a single-document call is a verdict: parked', async (status) => {
     const { double, env } = await startIndex('typesense-client');
     const follower = await follow({ ...env, SYNC_MAX_ATTEMPTS: '2' });

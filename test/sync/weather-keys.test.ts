@@ -5,7 +5,8 @@ import { startKeyService } from '../support/key-service/start.ts';
 import { answers, type Fault } from '../support/typesense/faults.ts';
 import { startClientService } from '../support/typesense-client/start.ts';
 import { until } from '../support/until.ts';
-import { AT, converged, dirty, follow, generated } from './harness.ts';
+import { AT, converged, dirty, type Follower, follow, generated } from './harness.ts';
+import { atPeace, noBusyLoop } from './outage.ts';
 
 const SERVICE = 'sequence-service';
 
@@ -34,6 +35,12 @@ const WEATHER: Readonly<Record<string, (keys: KeyServiceDouble) => unknown>> = {
     ]),
   ),
 };
+/** How often the service asked for a key in vain, whether it reached anybody or not. */
+async function failedRefreshes({ app }: Follower): Promise<number> {
+  const metric = await app.metrics.registry.getSingleMetric('sequence_sync_key_refreshes_total')!.get();
+  return metric.values.find(({ labels }) => labels['outcome'] === 'failed')?.value ?? 0;
+}
+
 async function clear(keys: KeyServiceDouble) {
   keys.faults.clear();
   keys.adminToken = 'admin-token';
@@ -51,8 +58,12 @@ describe('the key service', () => {
     expect(lastError).toContain('key management service');
     expect(lastError).not.toContain('admin-token');
     expect(double.log.total).toBe(0);
+    const asked = await failedRefreshes(follower);
+    await noBusyLoop(follower, double, 300);
+    expect(((await failedRefreshes(follower)) - asked) / 0.3).toBeLessThan(60);
     await clear(keys);
     await converged(follower.file, double);
+    await atPeace(follower, double);
   });
 
   test('is slow: asked once, not once a document', async () => {
@@ -91,6 +102,7 @@ describe('the key is rotated', () => {
     await follower.client.createVersion({ ...AT, elementId: 1n });
     await until('a failure', async () => (await follower.sync.getSyncStatus({})).lastError !== '');
     expect((await dirty(follower.file)).dirty).toBeGreaterThan(0);
+    await noBusyLoop(follower, double);
     double.rotateKey('first-key');
     await converged(follower.file, double);
   });
@@ -102,6 +114,9 @@ describe('the key is rotated', () => {
     double.rotateKey('second-key');
     await follower.client.createVersion({ ...AT, elementId: 1n });
     await until('it was asked', () => keys.fetches >= 2);
+    const asked = keys.fetches;
+    await noBusyLoop(follower, double, 300);
+    expect((keys.fetches - asked) / 0.3).toBeLessThan(60);
     keys.rotate(SERVICE, 'second-key');
     await converged(follower.file, double);
   });

@@ -16,6 +16,7 @@ import {
   startIndex,
 } from './harness.ts';
 import { all } from './index-truth.ts';
+import { atPeace, noBusyLoop } from './outage.ts';
 
 const documents = ({ route }: { route: string }) => route === 'import' || route === 'sync';
 const HOUR_MS = 3_600_000;
@@ -33,8 +34,10 @@ describe.each(KINDS)('%s', (kind) => {
     await Promise.all(
       items.toReversed().map(({ elementId }) => follower.client.remove({ ...AT, elementId })),
     );
+    await noBusyLoop(follower, double);
     await double.server.open();
     await converged(follower.file, double);
+    await atPeace(follower, double);
     expect(double.documents(COLLECTION)).toHaveLength(3);
   });
 
@@ -55,6 +58,7 @@ describe.each(KINDS)('%s', (kind) => {
       expect(others).toEqual([]);
       return row!.finish_time !== null;
     });
+    await atPeace(follower, double);
   });
 
   test('the collection is made by a request that was given up: still filled', async () => {
@@ -66,9 +70,10 @@ describe.each(KINDS)('%s', (kind) => {
     double.drop(COLLECTION);
     const creation = ({ route }: { route: string }) => route === 'collections.create';
     double.faults.next({ kind: 'hang', apply: 'now' }, creation);
-    await follow(env, {}, file);
+    const follower = await follow(env, {}, file);
     await until('all documents', () => double.documents(COLLECTION).length === 20);
     await converged(file, double);
+    await atPeace(follower, double);
   });
 
   test('a restart with the collection in place sends nothing again', async () => {
@@ -100,6 +105,7 @@ describe.each(KINDS)('%s', (kind) => {
     expect(double.log.inFlight).toBe(1);
     await follower.sync.waitForSync({ ...AT, revision });
     await converged(follower.file, double);
+    await atPeace(follower, double);
   });
 
   test.each(['answered', 'held'] as const)(
@@ -126,6 +132,7 @@ describe.each(KINDS)('%s', (kind) => {
         double.server.applyHeld();
       }
       await converged(follower.file, double);
+      await atPeace(follower, double);
     },
   );
 
@@ -144,8 +151,9 @@ describe.each(KINDS)('%s', (kind) => {
     await without.client.remove({ ...AT, elementId: 6n });
     await without.app.stop();
     expect(double.documents(COLLECTION)).toHaveLength(10);
-    await follow(env, {}, file);
+    const on = await follow(env, {}, file);
     await converged(file, double);
+    await atPeace(on, double);
   });
 
   test('the clock goes back an hour', async () => {
@@ -163,6 +171,7 @@ describe.each(KINDS)('%s', (kind) => {
     back = HOUR_MS;
     await follower.client.createVersion({ ...AT, elementId: 3n });
     await converged(follower.file, double);
+    await atPeace(follower, double);
   });
 
   test('the clock has gone back an hour between two starts', async () => {
@@ -176,8 +185,9 @@ describe.each(KINDS)('%s', (kind) => {
     before.app.kill();
     await before.app.stop();
     double.faults.clear();
-    await follow({ ...env, ...QUICK_ENV }, { now: () => Date.now() - HOUR_MS }, file);
+    const after = await follow({ ...env, ...QUICK_ENV }, { now: () => Date.now() - HOUR_MS }, file);
     await converged(file, double);
+    await atPeace(after, double);
   });
 
   test('a stop without a flush, between send and clearing', async () => {
@@ -198,5 +208,6 @@ describe.each(KINDS)('%s', (kind) => {
     expect((await dirty(file)).dirty).toBeGreaterThan(0);
     double.server.applyHeld();
     await converged(file, double);
+    await atPeace(after, double);
   });
 });

@@ -13,6 +13,8 @@ const WEATHER: readonly Weather[] = [
   },
   {
     name: 'hangs, and applies every request after the outage',
+    // Longer than the outage: what is promised of a request that is applied later still is nothing.
+    env: { SYNC_SETTLE: '2s' },
     begin: always({ kind: 'hang', apply: 'held' }),
     end: (double) => {
       double.faults.clear();

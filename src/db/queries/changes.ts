@@ -114,3 +114,45 @@ export async function findBatch(
   const found = await tx.query(FIND_BATCH, [JSON.stringify(sequences), batchToken]);
   return found.length > 0;
 }
+
+const OLD_IN_PAGE = statement(
+  ({ deleteMatching, json, least, probe }) => `WITH page AS MATERIALIZED (
+    SELECT s.id, s.revision, (SELECT min(c.revision) FROM change c WHERE c.sequence_id = s.id) AS first
+    FROM sequence s WHERE s.id > ?1 ORDER BY s.id LIMIT ?2),
+  old AS MATERIALIZED (
+    SELECT c.sequence_id, c.revision, c.change_time FROM page p
+    ${probe(
+      'change',
+      'c',
+      `c.sequence_id = p.id AND c.revision >= p.first AND c.revision < ${least('p.revision', 'p.first + ?3')}
+      AND c.change_time < ${json('?4', 0, 'bigint')}`,
+    )})
+  ${deleteMatching('change', 'old', ['sequence_id', 'revision', 'change_time'])} RETURNING 1`,
+);
+const LAST_OF_PAGE = 'SELECT max(id) AS id FROM (SELECT id FROM sequence WHERE id > ?1 ORDER BY id LIMIT ?2)';
+
+/** How much of the change rows one transaction looks at. */
+export interface ChangePage {
+  /** The id of the sequence before the first. */
+  readonly after: number;
+  readonly sequences: number;
+  /** Of each sequence, from its oldest change on. */
+  readonly revisions: number;
+}
+
+/**
+ * Deletes change rows from before a time (microseconds) in a page of sequences. Those of a sequence's newest revision
+ * stay: they say where it is, and are the proof of its last commit.
+ *
+ * @returns how many went, and the id of the page's last sequence, null behind the last one
+ */
+export async function deleteOldChanges(
+  tx: WriteTransaction,
+  { after, sequences, revisions }: ChangePage,
+  before: number,
+): Promise<{ deleted: number; last: number | null }> {
+  const [page] = await tx.query<{ id: number | null }>(LAST_OF_PAGE, [after, sequences]);
+  if (page!.id === null) return { deleted: 0, last: null };
+  const gone = await tx.query(OLD_IN_PAGE, [after, sequences, revisions, JSON.stringify([before])]);
+  return { deleted: gone.length, last: page!.id };
+}

@@ -52,40 +52,110 @@ export interface ParkedDocument extends DocumentKey {
   readonly error: string | null;
 }
 
+/** A place in the order in which documents are due: behind this one. */
+export interface DueCursor extends DocumentKey {
+  readonly nextTryTime: number;
+}
+
+/** Documents that are due, each with what the database implies for it in the same snapshot. */
+export interface DuePage {
+  readonly documents: { readonly due: DueDocument; readonly state: DocumentState | null }[];
+  /** Where the next page begins; undefined where nothing more is due. */
+  readonly next: DueCursor | undefined;
+}
+
+/** What a page of due documents may hold. */
+export interface DueLimits {
+  readonly documents: number;
+  /** Of content; one document is always taken. */
+  readonly bytes: number;
+}
+
 // A replaced version's document waits while the latest one's is dirty: the new one goes first, so that the index
 // may show two latest versions for a moment, but never none.
-const DUE = `SELECT d.sequence_id AS "sequenceId", d.element_id AS "elementId", d.version_number AS "versionNumber",
-    s.scope, s.element_type AS "elementType", d.mark, d.wanted_revision AS "wantedRevision",
-    d.since_time AS "sinceTime", d.attempts
-  FROM dirty_document d CROSS JOIN sequence s
-    LEFT JOIN element e ON e.sequence_id = d.sequence_id AND e.element_id = d.element_id
-    LEFT JOIN dirty_document n ON n.sequence_id = d.sequence_id AND n.element_id = d.element_id
-      AND n.version_number = e.version_number AND d.version_number < e.version_number
-  WHERE d.priority = ?1 AND d.next_try_time <= ?2 AND s.id = d.sequence_id AND n.version_number IS NULL
-  ORDER BY d.next_try_time LIMIT ?3`;
-
-const LOAD = statement(
-  ({ each, index, item }) => `WITH k AS MATERIALIZED (
-    SELECT ${index('k')} AS i, ${item(0, 'integer')} AS sequence_id, ${item(1, 'bigint')} AS element_id,
-      ${item(2, 'integer')} AS version_number
-    FROM ${each('?1')}),
-  measured AS (
-    SELECT k.*, e.version_number AS latest, v.version_number AS replaced,
-      octet_length(coalesce(CASE WHEN v.version_number IS NULL THEN e.content ELSE v.content END, '')) + 512 AS bytes
-    FROM k LEFT JOIN element e ON e.sequence_id = k.sequence_id AND e.element_id = k.element_id
-      LEFT JOIN version v ON v.sequence_id = k.sequence_id AND v.element_id = k.element_id
-        AND v.version_number = k.version_number),
-  page AS (SELECT *, sum(bytes) OVER (ORDER BY i) AS total FROM measured)
-  SELECT page.i AS "index", page.latest, page.replaced,
-    coalesce(v.sequence_number, e.sequence_number) AS "sequenceNumber", coalesce(v.comment, e.comment) AS comment,
-    CASE WHEN v.version_number IS NULL THEN e.content ELSE v.content END AS content,
-    coalesce(v.create_time, e.update_time) AS "createTime", page.version_number AS "versionNumber"
-  FROM page LEFT JOIN element e ON e.sequence_id = page.sequence_id AND e.element_id = page.element_id
-    LEFT JOIN version v ON v.sequence_id = page.sequence_id AND v.element_id = page.element_id
-      AND v.version_number = page.version_number
-  WHERE page.total <= ?2 OR page.total = page.bytes
-  ORDER BY page.i`,
+//
+// One row for the page, as JSON: the driver makes an object of each row on the main thread, which costs three times
+// what SQLite needs to find it.
+const DUE = statement(
+  ({ probe, leftProbe, jsonArray, joined }) => `WITH due AS (
+    SELECT d.sequence_id, d.element_id, d.version_number, d.next_try_time, d.mark, d.wanted_revision, d.since_time,
+      d.attempts, s.scope, s.element_type, e.version_number AS latest, v.version_number AS replaced,
+      coalesce(v.sequence_number, e.sequence_number) AS sequence_number, coalesce(v.comment, e.comment) AS comment,
+      coalesce(v.create_time, e.update_time) AS create_time,
+      octet_length(CASE WHEN v.version_number IS NULL THEN e.content ELSE v.content END) AS length
+    FROM dirty_document d ${probe('sequence', 's', 's.id = d.sequence_id')}
+      ${leftProbe('element', 'e', 'e.sequence_id = d.sequence_id AND e.element_id = d.element_id')}
+      ${leftProbe(
+        'version',
+        'v',
+        `v.sequence_id = d.sequence_id AND v.element_id = d.element_id
+        AND v.version_number = d.version_number AND d.version_number < e.version_number`,
+      )}
+    WHERE d.priority = ?1 AND d.next_try_time <= ?2
+      AND (d.next_try_time, d.sequence_id, d.element_id, d.version_number) > (?3, ?4, ?5, ?6)
+      AND NOT EXISTS (SELECT 1 FROM dirty_document n WHERE d.version_number < e.version_number
+        AND n.sequence_id = d.sequence_id AND n.element_id = d.element_id AND n.version_number = e.version_number)
+    ORDER BY d.next_try_time, d.sequence_id, d.element_id, d.version_number LIMIT ?7),
+  page AS (SELECT *, sum(coalesce(length, 0)) OVER (ROWS UNBOUNDED PRECEDING) AS total,
+    row_number() OVER () AS place FROM due)
+  SELECT count(*) AS found, ${joined(
+    `CASE WHEN total <= ?8 OR place = 1 THEN ${jsonArray(`sequence_id, element_id, version_number, next_try_time, mark,
+        wanted_revision, since_time, attempts, scope, element_type, latest, replaced, sequence_number, comment,
+        create_time, CASE WHEN length IS NULL THEN NULL
+          WHEN replaced IS NULL THEN (SELECT content FROM element e
+            WHERE e.sequence_id = page.sequence_id AND e.element_id = page.element_id)
+          ELSE (SELECT content FROM version v WHERE v.sequence_id = page.sequence_id
+            AND v.element_id = page.element_id AND v.version_number = page.version_number) END`)} END`,
+    'place',
+  )} AS rows
+  FROM page`,
 );
+
+/** A row of a page, in the order of its columns. */
+type DueRow = readonly [
+  sequenceId: number,
+  elementId: number,
+  versionNumber: number,
+  nextTryTime: number,
+  mark: string,
+  wantedRevision: number,
+  sinceTime: number,
+  attempts: number,
+  scope: string,
+  elementType: ElementType,
+  latest: number | null,
+  replaced: number | null,
+  sequenceNumber: number,
+  comment: string,
+  createTime: number,
+  content: string | null,
+];
+
+function dueOf(row: DueRow): DueDocument {
+  return {
+    sequenceId: row[0],
+    elementId: row[1],
+    versionNumber: row[2],
+    mark: row[4],
+    wantedRevision: row[5],
+    sinceTime: row[6],
+    attempts: row[7],
+    scope: row[8],
+    elementType: row[9],
+  };
+}
+
+function stateOf(row: DueRow): DocumentState | null {
+  const [latest, replaced] = [row[10], row[11]];
+  if (latest === null || (replaced === null && latest !== row[2])) return null;
+  return {
+    isLatest: replaced === null,
+    sequenceNumber: row[12],
+    comment: row[13],
+    createTime: row[14],
+    content: row[15],
+  };
+}
 
 const COUNTS = `SELECT count(*) AS dirty, count(*) FILTER (WHERE next_try_time = ${PARKED}) AS parked,
     min(CASE WHEN next_try_time < ${PARKED} THEN since_time END) AS "oldestTime"
@@ -114,9 +184,27 @@ export class SyncReads {
     this.#engine = engine;
   }
 
-  /** Up to `limit` documents of a priority that are due at `now` (microseconds), the longest due first. */
-  due(priority: number, now: number, limit: number): Promise<DueDocument[]> {
-    return this.#query(DUE, [priority, now, limit]);
+  /** The documents of a priority that are due at `now` (microseconds), the longest due first. */
+  async due(priority: number, now: number, limits: DueLimits, after?: DueCursor): Promise<DuePage> {
+    const [answer] = await this.#query<{ found: number; rows: string | null }>(DUE, [
+      priority,
+      now,
+      after?.nextTryTime ?? -1,
+      after?.sequenceId ?? 0,
+      after?.elementId ?? 0,
+      after?.versionNumber ?? 0,
+      limits.documents,
+      limits.bytes,
+    ]);
+    const rows = JSON.parse(`[${answer!.rows ?? ''}]`) as DueRow[];
+    const last = rows.at(-1);
+    const ended = last === undefined || (rows.length === answer!.found && rows.length < limits.documents);
+    return {
+      documents: rows.map((row) => ({ due: dueOf(row), state: stateOf(row) })),
+      next: ended
+        ? undefined
+        : { sequenceId: last[0], elementId: last[1], versionNumber: last[2], nextTryTime: last[3] },
+    };
   }
 
   /**
@@ -130,29 +218,6 @@ export class SyncReads {
       [after],
     );
     return row?.next ?? undefined;
-  }
-
-  /**
-   * What the database implies for documents now: null for one that is not to be in the index. Ends early at
-   * `maxBytes` of content, with at least one; the answer's length tells where.
-   */
-  async load(keys: readonly DocumentKey[], maxBytes: number): Promise<(DocumentState | null)[]> {
-    const rows = await this.#query<
-      DocumentState & { latest: number | null; replaced: number | null; versionNumber: number }
-    >(LOAD, [
-      JSON.stringify(keys.map((key) => [key.sequenceId, key.elementId, key.versionNumber])),
-      maxBytes,
-    ]);
-    return rows.map(({ latest, replaced, versionNumber, ...state }) => {
-      if (latest === null || (replaced === null && latest !== versionNumber)) return null;
-      return {
-        isLatest: replaced === null,
-        sequenceNumber: state.sequenceNumber,
-        comment: state.comment,
-        content: state.content,
-        createTime: state.createTime,
-      };
-    });
   }
 
   async counts(): Promise<DirtyCounts> {
@@ -263,12 +328,8 @@ const SAME_MARK = (d: string) => `${SAME(d)} AND ${d}.mark = k.mark`;
 
 // Documents that another transaction is changing are passed over, so that who clears marks never waits for a writer
 // who may be waiting for him. What is passed over stays dirty and is sent again.
-const CLEAR = statement(
-  (words) => `${ROWS(words, `, ${words.item(3, 'text')} AS mark`)}
-  ${words.deleteMatching('dirty_document', 'k', ['sequence_id', 'element_id', 'version_number', 'mark'], 'skip')}`,
-);
 const RAISE = statement(
-  (words) => `${ROWS(words, `, ${words.item(4, 'bigint')} AS revision, ${words.item(5, 'bigint')} AS time`)}
+  (words) => `${ROWS(words, `, ${words.item(3, 'bigint')} AS revision, ${words.item(4, 'bigint')} AS time`)}
   UPDATE dirty_document SET since_revision = k.revision, since_time = k.time
   ${words.matching('dirty_document', 'k', SAME, 'skip')}`,
 );
@@ -303,16 +364,43 @@ const RETARGET = `INSERT INTO sync_target (id, identity, generation, sending) VA
   ON CONFLICT (id) DO UPDATE SET generation = excluded.generation, identity = excluded.identity,
     sending = CASE WHEN sync_target.identity = excluded.identity THEN sync_target.sending ELSE 0 END`;
 
+// Documents that were marked together share their mark: the list names it once for all of them.
+const CLEAR = statement(
+  ({ each, item, value, deleteMatching }) => `WITH g AS MATERIALIZED (
+    SELECT ${item(0, 'integer')} AS sequence_id, ${item(1, 'integer')} AS version_number, ${item(2, 'text')} AS mark,
+      ${item(3, 'text')} AS elements
+    FROM ${each('?1')}),
+  k AS MATERIALIZED (
+    SELECT sequence_id, ${value('bigint', 'e')} AS element_id, version_number, mark
+    FROM g CROSS JOIN ${each('g.elements', 'e')})
+  ${deleteMatching('dirty_document', 'k', ['sequence_id', 'element_id', 'version_number', 'mark'], 'skip')}`,
+);
+/** How many rows the last statement changed; where the engine does not tell, every document is looked at again. */
+const CLEARED: Statement = { sqlite: 'SELECT changes() AS n', postgres: 'SELECT 0 AS n' };
+
 /** Clears documents that the index has acknowledged; one that changed meanwhile stays, since its newer revision. */
-export function acknowledge(
+export async function acknowledge(
   tx: WriteTransaction,
   documents: readonly Pick<DueDocument, keyof DocumentKey | 'mark' | 'wantedRevision'>[],
   now: number,
-): void {
+): Promise<void> {
   if (documents.length === 0) return;
-  const json = JSON.stringify(documents.map((d) => [...keyOf(d), d.mark, d.wantedRevision + 1, now]));
-  tx.execute(CLEAR, [json]);
-  tx.execute(RAISE, [json]);
+  tx.execute(CLEAR, [JSON.stringify(byMark(documents))]);
+  const [cleared] = await tx.query<{ n: number }>(CLEARED, []);
+  if (cleared!.n === documents.length) return;
+  tx.execute(RAISE, [JSON.stringify(documents.map((d) => [...keyOf(d), d.wantedRevision + 1, now]))]);
+}
+
+/** Neighbours of one sequence, version and mark, as one group. */
+function byMark(documents: readonly Pick<DueDocument, keyof DocumentKey | 'mark'>[]): unknown[] {
+  const groups: [number, number, string, number[]][] = [];
+  for (const { sequenceId, elementId, versionNumber, mark } of documents) {
+    const last = groups.at(-1);
+    if (last !== undefined && last[0] === sequenceId && last[1] === versionNumber && last[2] === mark)
+      last[3].push(elementId);
+    else groups.push([sequenceId, versionNumber, mark, [elementId]]);
+  }
+  return groups;
 }
 
 /** Makes documents due at another time, with the attempts and the error that led to it. */
@@ -360,6 +448,9 @@ export async function unpark(
       : await tx.query(UNPARK_LISTED, [JSON.stringify(documents)]);
   return rows.length;
 }
+
+/** The identity of a target where documents have not been sent, or nobody knows to which. */
+export const UNKNOWN_TARGET = '';
 
 /** Notes what the documents are sent to, and whether a process is sending. */
 export function saveTarget(tx: WriteTransaction, target: Omit<SyncTargetRow, 'id'>): void {

@@ -1,6 +1,7 @@
-import { Agent, request } from 'undici';
+import { Agent, Pool } from 'undici';
 import { COLLECTION_FIELDS } from '../document.ts';
 import {
+  ACKNOWLEDGED,
   leavesOpen,
   type Operation,
   OutageError,
@@ -9,7 +10,7 @@ import {
   type Verdict,
 } from '../target.ts';
 import { ApiKey, type ApiKeyOptions } from './api-key.ts';
-import { boundedText } from './bounded-text.ts';
+import { httpPost } from './http-post.ts';
 
 /** How to reach the Typesense Client service. */
 export interface TypesenseClientOptions extends Omit<ApiKeyOptions, 'dispatcher'> {
@@ -29,6 +30,8 @@ interface Answer {
 }
 
 const MAX_ANSWER_BYTES = 1024 * 1024;
+/** Documents in an answer to a search: as many as Typesense gives. */
+const SEARCH_PAGE = 250;
 const MAX_DETAIL_LENGTH = 4_096;
 const COLLECTION_MISSING = /Collection not found|No collection with name/i;
 const MISSING = /Could not find a document with id/i;
@@ -43,21 +46,27 @@ export class TypesenseClientTarget implements Target {
   readonly batchSize = 1;
   readonly concurrency: number;
   readonly #options: TypesenseClientOptions;
-  readonly #dispatcher: Agent;
+  readonly #pool: Pool;
+  /** The path below which the service is. */
+  readonly #base: string;
+  /** Of the key management service. */
+  readonly #keys = new Agent({ connections: 1 });
   readonly #key: ApiKey;
 
   constructor(options: TypesenseClientOptions) {
     this.#options = options;
     this.concurrency = options.concurrency;
-    this.identity = `typesense-client ${new URL(options.url).origin}/${options.collection}`;
-    this.#dispatcher = new Agent({ connections: options.concurrency, pipelining: 1 });
-    this.#key = new ApiKey({ ...options, dispatcher: this.#dispatcher });
+    const { origin, pathname } = new URL(options.url);
+    this.identity = `typesense-client ${origin}/${options.collection}`;
+    this.#base = pathname.replace(/\/$/, '');
+    this.#pool = new Pool(origin, { connections: options.concurrency, pipelining: 1 });
+    this.#key = new ApiKey({ ...options, dispatcher: this.#keys });
   }
 
   async prepare(signal: AbortSignal): Promise<'empty' | 'filled'> {
     const answer = await this.#post(
       '/collections',
-      { name: this.#options.collection, fields: COLLECTION_FIELDS },
+      JSON.stringify({ name: this.#options.collection, fields: COLLECTION_FIELDS }),
       signal,
     );
     // It answers the same for a collection that was there, which is told from a new one by what it holds.
@@ -68,49 +77,103 @@ export class TypesenseClientTarget implements Target {
   }
 
   async send(operations: readonly Operation[], signal: AbortSignal): Promise<Verdict[]> {
+    const [only, ...others] = operations;
+    if (only !== undefined && others.length === 0) return [await this.#sendOne(only, signal)];
     return await Promise.all(operations.map((operation) => this.#sendOne(operation, signal)));
   }
 
   async #sendOne(operation: Operation, signal: AbortSignal): Promise<Verdict> {
     if (operation.kind === 'delete') {
-      const answer = await this.#sync('delete', { id: operation.id }, signal);
-      return MISSING.test(answer.detail) ? { kind: 'acknowledged' } : verdictOf(answer);
+      const answer = await this.#sync('delete', JSON.stringify({ id: operation.id }), signal);
+      return MISSING.test(answer.detail) ? ACKNOWLEDGED : verdictOf(answer);
     }
     const first = operation.isNew ? 'create' : 'update';
-    const answer = await this.#sync(first, operation.document, signal);
+    const answer = await this.#sync(first, operation.json, signal);
     const other =
       first === 'create' && EXISTS.test(answer.detail)
         ? 'update'
         : first === 'update' && MISSING.test(answer.detail)
           ? 'create'
           : undefined;
-    return verdictOf(other === undefined ? answer : await this.#sync(other, operation.document, signal));
+    return verdictOf(other === undefined ? answer : await this.#sync(other, operation.json, signal));
   }
 
-  #sync(operation: string, document: unknown, signal: AbortSignal): Promise<Answer> {
-    return this.#post(
-      '/documents/sync',
-      { operation, collection_name: this.#options.collection, document },
-      signal,
-    );
+  #sync(operation: string, document: string, signal: AbortSignal): Promise<Answer> {
+    const collection = JSON.stringify(this.#options.collection);
+    const body = `{"operation":"${operation}","collection_name":${collection},"document":${document}}`;
+    return this.#post('/documents/sync', body, signal);
   }
 
   async count(): Promise<undefined> {
     return undefined;
   }
 
-  /** The service cannot delete by filter: what is left of removed elements was deleted one by one. */
-  async deleteOlder(): Promise<void> {}
+  /**
+   * The service cannot delete by filter: what is left is searched for and deleted one by one, until nothing is found.
+   * What the signal cuts off is carried on by the next call.
+   */
+  async deleteOlder(
+    scope: { scope: string | null; elementType: string | null },
+    generation: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    /** What Typesense has lost the id of is found for ever, and deleted never. */
+    const deleted = new Set<unknown>();
+    for (let page = 1; ; ) {
+      const hits = await this.#search(olderFilter(scope, generation), page, signal);
+      if (hits.length === 0) return;
+      // A filter compares words, without case and symbols: it only narrows the search down.
+      const orphans = hits.filter(
+        (hit) => (scope.scope === null || hit['scope'] === scope.scope) && !deleted.has(hit['id']),
+      );
+      for (const { id } of orphans) deleted.add(id);
+      for (let first = 0; first < orphans.length; first += this.concurrency) {
+        const some = orphans.slice(first, first + this.concurrency);
+        const verdicts = await this.send(
+          some.map(({ id }): Operation => ({ kind: 'delete', id: String(id) })),
+          signal,
+        );
+        for (const verdict of verdicts)
+          if (verdict.kind === 'refused') throw new OutageError(verdict.error, { unanswered: false });
+      }
+      page = orphans.length === 0 ? page + 1 : 1;
+    }
+  }
+
+  async #search(
+    filter: string,
+    page: number,
+    signal: AbortSignal,
+  ): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    const parameters = {
+      q: '*',
+      query_by: 'comment',
+      filter_by: filter,
+      include_fields: 'id,scope',
+      per_page: SEARCH_PAGE,
+      page,
+    };
+    const answer = await this.#post(
+      '/search',
+      JSON.stringify({ collection_name: this.#options.collection, parameters }),
+      signal,
+    );
+    if (answer.status >= 300) throw outage(answer, COLLECTION_MISSING.test(answer.detail));
+    const { hits } = answer.body;
+    if (!Array.isArray(hits))
+      throw new OutageError('the answer is not that of a search', { unanswered: true });
+    return hits.map((hit: { document?: Readonly<Record<string, unknown>> }) => hit.document ?? {});
+  }
 
   async drop(): Promise<void> {
     throw new Error('the Typesense Client service cannot drop a collection; drop it in Typesense');
   }
 
   async close(): Promise<void> {
-    await this.#dispatcher.destroy();
+    await Promise.all([this.#pool.destroy(), this.#keys.destroy()]);
   }
 
-  async #post(path: string, body: unknown, signal: AbortSignal): Promise<Answer> {
+  async #post(path: string, body: string, signal: AbortSignal): Promise<Answer> {
     const key = await this.#key.get(signal);
     const answer = await this.#postWith(key, path, body, signal);
     if (answer.status !== 401 && answer.status !== 403) return answer;
@@ -118,23 +181,18 @@ export class TypesenseClientTarget implements Target {
     return renewed === key ? answer : await this.#postWith(renewed, path, body, signal);
   }
 
-  async #postWith(key: string, path: string, body: unknown, signal: AbortSignal): Promise<Answer> {
+  #headers(key: string): Record<string, string> {
+    return { 'content-type': 'application/json', authorization: `Bearer ${key}` };
+  }
+
+  async #postWith(key: string, path: string, body: string, signal: AbortSignal): Promise<Answer> {
     try {
-      const response = await request(this.#options.url.replace(/\/$/, '') + path, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
-        body: JSON.stringify(body),
-        dispatcher: this.#dispatcher,
-        signal,
-      });
-      const after = response.headers['retry-after'];
-      const wait = retryAfterMs(Array.isArray(after) ? after[0] : after, Date.now());
-      const text = await boundedText(response.body, MAX_ANSWER_BYTES);
-      const status = response.statusCode;
+      const post = { path: this.#base + path, headers: this.#headers(key), body };
+      const { status, retryAfter, text } = await httpPost(this.#pool, post, MAX_ANSWER_BYTES, signal);
+      const wait = retryAfterMs(retryAfter, Date.now());
       if (status < 300) return { status, detail: '', body: jsonObject(text), retryAfterMs: wait };
       return { status, detail: text.slice(0, MAX_DETAIL_LENGTH), body: {}, retryAfterMs: wait };
     } catch (cause) {
-      if (cause instanceof OutageError) throw cause;
       const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
       const message = cause instanceof Error ? cause.message : String(cause);
       // A refused connection has carried nothing; anything else may have been applied.
@@ -151,19 +209,32 @@ function jsonObject(text: string): Record<string, unknown> {
 }
 
 function verdictOf(answer: Answer): Verdict {
-  if (answer.status < 300) return { kind: 'acknowledged' };
+  if (answer.status < 300) return ACKNOWLEDGED;
   if (COLLECTION_MISSING.test(answer.detail)) throw outage(answer);
   if (answer.status === 500 && answer.detail !== '')
-    return { kind: 'refused', error: `500 ${answer.detail}`.slice(0, 500), certain: false };
+    return { kind: 'refused', error: `500 ${answer.detail}`.slice(0, 500), blame: 'unclear' };
   if (answer.status === 409 || answer.status === 413 || answer.status === 400)
-    return { kind: 'refused', error: `${answer.status} ${answer.detail}`.slice(0, 500), certain: true };
+    return { kind: 'refused', error: `${answer.status} ${answer.detail}`.slice(0, 500), blame: 'document' };
   throw outage(answer);
 }
 
-function outage(answer: Answer): OutageError {
+function olderFilter(
+  { scope, elementType }: { scope: string | null; elementType: string | null },
+  generation: number,
+): string {
+  const filters = [`sync_generation:<${generation}`];
+  if (elementType !== null) filters.push(`element_type:=\`${elementType}\``);
+  if (scope !== null) filters.push(`scope:=\`${scope}\``);
+  return filters.join(' && ');
+}
+
+function outage(
+  answer: Answer,
+  collectionMissing = answer.status === 404 || COLLECTION_MISSING.test(answer.detail),
+): OutageError {
   return new OutageError(`it answered ${answer.status} ${answer.detail}`.slice(0, 500), {
     unanswered: leavesOpen(answer.status),
-    collectionMissing: answer.status === 404 || COLLECTION_MISSING.test(answer.detail),
+    collectionMissing,
     retryAfterMs: answer.retryAfterMs,
   });
 }

@@ -2,7 +2,14 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { Client, Errors } from 'typesense';
 import { COLLECTION_FIELDS } from '../document.ts';
-import { leavesOpen, type Operation, OutageError, type Target, type Verdict } from '../target.ts';
+import {
+  ACKNOWLEDGED,
+  leavesOpen,
+  type Operation,
+  OutageError,
+  type Target,
+  type Verdict,
+} from '../target.ts';
 
 /** How to reach Typesense. */
 export interface TypesenseOptions {
@@ -29,7 +36,8 @@ export class TypesenseTarget implements Target {
   readonly concurrency = 1;
   readonly #options: TypesenseOptions;
   #batchSize = 256;
-  #connection: Connection | undefined;
+  /** Imports and deletes have one of their own: a look at the collection that is given up does not break them off. */
+  readonly #connections: { send?: Connection | undefined; look?: Connection | undefined } = {};
 
   constructor(options: TypesenseOptions) {
     this.#options = options;
@@ -73,7 +81,7 @@ export class TypesenseTarget implements Target {
       (operation.kind === 'put' ? puts : deletes).push(index);
     try {
       await this.#import(operations, puts, verdicts, signal);
-      await this.#delete(operations, deletes, verdicts, signal);
+      await this.#delete(operations, deletes, verdicts, signal, 'send');
     } catch (error) {
       this.#batchSize = Math.max(MIN_BATCH, Math.floor(this.#batchSize / 2));
       throw error;
@@ -90,7 +98,7 @@ export class TypesenseTarget implements Target {
   ): Promise<void> {
     const lines = indexes.map((index) => {
       const operation = operations[index]!;
-      return operation.kind === 'put' ? JSON.stringify(operation.document) : '';
+      return operation.kind === 'put' ? operation.json : '';
     });
     for (let first = 0; first < lines.length; ) {
       let bytes = 0;
@@ -98,8 +106,11 @@ export class TypesenseTarget implements Target {
       while (end < lines.length && (end === first || bytes + lines[end]!.length * 3 <= MAX_IMPORT_BYTES))
         bytes += Buffer.byteLength(lines[end++]!) + 1;
       const body = lines.slice(first, end).join('\n');
-      const answer = await this.#call(signal, (client) =>
-        client.collections(this.#options.collection).documents().import(body, { action: 'upsert' }),
+      const answer = await this.#call(
+        signal,
+        (client) =>
+          client.collections(this.#options.collection).documents().import(body, { action: 'upsert' }),
+        'send',
       );
       const results = parseResults(answer, end - first);
       for (const [offset, result] of results.entries())
@@ -113,6 +124,7 @@ export class TypesenseTarget implements Target {
     indexes: readonly number[],
     verdicts: Verdict[],
     signal: AbortSignal,
+    use: 'send' | 'look',
   ): Promise<void> {
     for (let first = 0; first < indexes.length; ) {
       const ids: string[] = [];
@@ -123,8 +135,8 @@ export class TypesenseTarget implements Target {
         ids.push(`\`${id}\``);
         length += id.length + 3;
       }
-      await this.#deleteWhere(`id:=[${ids.join(',')}]`, signal);
-      for (const index of indexes.slice(from, first)) verdicts[index] = { kind: 'acknowledged' };
+      await this.#deleteWhere(`id:=[${ids.join(',')}]`, signal, use);
+      for (const index of indexes.slice(from, first)) verdicts[index] = ACKNOWLEDGED;
     }
   }
 
@@ -142,7 +154,7 @@ export class TypesenseTarget implements Target {
   ): Promise<void> {
     const filters = [`sync_generation:<${generation}`];
     if (elementType !== null) filters.push(`element_type:=\`${elementType}\``);
-    if (scope === null) return await this.#deleteWhere(filters.join(' && '), signal);
+    if (scope === null) return await this.#deleteWhere(filters.join(' && '), signal, 'look');
     // A filter compares words, without case and symbols: it finds the scopes `a-b`, `A.B` and `ab` alike. It only
     // narrows the search down; what goes is what bears this very scope.
     filters.push(`scope:=\`${scope}\``);
@@ -158,12 +170,14 @@ export class TypesenseTarget implements Target {
       .map((line) => JSON.parse(line) as { id: string; scope: string })
       .filter((document) => document.scope === scope);
     const operations = ids.map(({ id }): Operation => ({ kind: 'delete', id }));
-    await this.#delete(operations, [...operations.keys()], [], signal);
+    await this.#delete(operations, [...operations.keys()], [], signal, 'look');
   }
 
-  async #deleteWhere(filter: string, signal: AbortSignal): Promise<void> {
-    const answer: { num_deleted?: unknown } = await this.#call(signal, (client) =>
-      client.collections(this.#options.collection).documents().delete({ filter_by: filter }),
+  async #deleteWhere(filter: string, signal: AbortSignal, use: 'send' | 'look'): Promise<void> {
+    const answer: { num_deleted?: unknown } = await this.#call(
+      signal,
+      (client) => client.collections(this.#options.collection).documents().delete({ filter_by: filter }),
+      use,
     );
     if (typeof answer?.num_deleted !== 'number') throw notAnAnswer('a deletion');
   }
@@ -180,21 +194,26 @@ export class TypesenseTarget implements Target {
   }
 
   async close(): Promise<void> {
-    this.#connection?.agent.destroy();
+    this.#connections.send?.agent.destroy();
+    this.#connections.look?.agent.destroy();
   }
 
   /** Runs a call of the client, bounded by the signal; throws OutageError for all that is no verdict. */
-  async #call<T>(signal: AbortSignal, action: (client: Client) => Promise<T>): Promise<T> {
+  async #call<T>(
+    signal: AbortSignal,
+    action: (client: Client) => Promise<T>,
+    use: 'send' | 'look' = 'look',
+  ): Promise<T> {
     if (signal.aborted) throw new OutageError('no time is left for the call', { unanswered: false });
-    this.#connection ??= connect(this.#options);
-    const { client, agent } = this.#connection;
+    this.#connections[use] ??= connect(this.#options);
+    const connection = this.#connections[use];
     const abort = () => {
-      agent.destroy();
-      this.#connection = undefined;
+      connection.agent.destroy();
+      this.#connections[use] = undefined;
     };
     signal.addEventListener('abort', abort, { once: true });
     try {
-      return await action(client);
+      return await action(connection.client);
     } catch (error) {
       throw outageOf(error);
     } finally {
@@ -237,12 +256,16 @@ interface ImportResult {
   error?: string;
 }
 
+/** As Typesense says it of nearly every document. */
+const SUCCESS_LINE = '{"success":true}';
+const SUCCESS: ImportResult = { success: true };
+
 /** An answer with fewer lines than documents, or that is no import's answer at all, tells nothing of any of them. */
 function parseResults(answer: unknown, expected: number): ImportResult[] {
   try {
     const results = String(answer)
       .split('\n')
-      .map((line) => JSON.parse(line) as ImportResult);
+      .map((line) => (line === SUCCESS_LINE ? SUCCESS : (JSON.parse(line) as ImportResult)));
     if (results.length === expected && results.every((result) => typeof result?.success === 'boolean'))
       return results;
   } catch {
@@ -252,9 +275,9 @@ function parseResults(answer: unknown, expected: number): ImportResult[] {
 }
 
 function verdictOf(result: ImportResult): Verdict {
-  if (result.success) return { kind: 'acknowledged' };
-  const certain = DOCUMENT_CODES.has(result.code ?? 0);
-  return { kind: 'refused', error: `${result.code} ${result.error}`.slice(0, 500), certain };
+  if (result.success) return ACKNOWLEDGED;
+  const blame = DOCUMENT_CODES.has(result.code ?? 0) ? 'document' : 'index';
+  return { kind: 'refused', error: `${result.code} ${result.error}`.slice(0, 500), blame };
 }
 
 /** What a proxy or a portal says in the place of Typesense tells nothing. */

@@ -23,13 +23,23 @@
 // (domain "sequence.fountain", a reason, metadata); faulty fields also a
 // google.rpc.BadRequest that names all of them; shed load also a
 // google.rpc.RetryInfo. Besides the reasons named at each method, any method can
-// answer INVALID_FIELD (INVALID_ARGUMENT) where a field breaks its rule,
-// DATABASE_UNAVAILABLE or DRAINING (UNAVAILABLE), DEADLINE_EXCEEDED (30 s when the
-// caller sets no deadline), CANCELLED, and INTERNAL with a correlation id; any
-// write also REQUEST_ID_REUSED (INVALID_ARGUMENT), OVERLOADED
-// (RESOURCE_EXHAUSTED, retry after the time in RetryInfo) and OUTCOME_UNKNOWN
-// (UNAVAILABLE: the write may or may not have happened; repeat it with the same
-// request_id).
+// answer UNAUTHENTICATED (UNAUTHENTICATED) where it is asked who calls and the
+// call does not show it, PERMISSION_DENIED (PERMISSION_DENIED; metadata
+// `permission`) where the caller may not do it in that scope, whether or not
+// there is such a scope, AUTHENTICATION_UNAVAILABLE (UNAVAILABLE) where it
+// cannot be told now, INVALID_FIELD (INVALID_ARGUMENT) where a field breaks its
+// rule, DATABASE_UNAVAILABLE or DRAINING (UNAVAILABLE), DEADLINE_EXCEEDED (30 s
+// when the caller sets no deadline), CANCELLED, INTERNAL with a correlation id,
+// OVERLOADED (RESOURCE_EXHAUSTED: the service) and RATE_LIMITED
+// (RESOURCE_EXHAUSTED: this caller has made more calls than RATE_LIMIT), both to
+// be tried again after the time in RetryInfo; any write also REQUEST_ID_REUSED
+// (INVALID_ARGUMENT) and OUTCOME_UNKNOWN (UNAVAILABLE: the write may or may not
+// have happened; repeat it with the same request_id).
+//
+// Callers. A service may ask who calls: `authorization: Bearer TOKEN`, or a
+// client certificate. Reads need the permission to read in the request's scope,
+// writes the permission to write there; SyncService is for callers with the
+// permission admin, its WaitForSync for those who may read.
 //
 // Limits. A request body is 4194304 bytes at most, also after decompression.
 // Each field's limit stands in the `Rule:` line of its comment, word for word as

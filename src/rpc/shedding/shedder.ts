@@ -1,0 +1,133 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
+import { SequenceService } from '../../../gen/fountain/sequence/v1/sequence_pb.js';
+import type { Logger } from '../../log.ts';
+import type { RpcMetrics } from '../../metrics.ts';
+import { InFlightLimit, type InFlightOptions } from './in-flight-limit.ts';
+import { Pace, type PaceOptions } from './pace.ts';
+import { Refusal } from './refusal.ts';
+
+/** Of writes and of reads, each for themselves: reads are answered while writes are refused. */
+const LIMIT: Omit<InFlightOptions, 'utilization'> = { targetMs: 80, min: 256, start: 512, max: 4_096 };
+/** Refusals for each call that is answered: what they cost must not be what the service does. */
+const REFUSED_PER_ANSWERED = 0.3;
+const MIN_REFUSED_PER_SECOND = 200;
+const PACE: Omit<PaceOptions, 'perSecond'> = { burst: 50, maxHoldMs: 500, maxHeld: 4_096 };
+/** What a refused caller is told to wait. */
+const RETRY_AFTER_MS = 500;
+/** The log has a line in this time at most. */
+const LOG_EVERY_MS = 10_000;
+
+/** What a {@link Shedder} reports to. */
+export interface ShedderOptions {
+  readonly metrics: RpcMetrics;
+  readonly logger: Logger;
+}
+
+type Request = IncomingMessage | Http2ServerRequest;
+type Response = ServerResponse | Http2ServerResponse;
+
+/**
+ * Refuses calls of SequenceService before their messages are read, where more run than can be answered in time. The
+ * writer's queue cannot see that: where the event loop is what is short, calls wait before they come to it.
+ * Health, reflection and the operators' SyncService are never refused.
+ */
+export class Shedder {
+  readonly #options: ShedderOptions;
+  readonly #limits = new Map<string, InFlightLimit>();
+  readonly #pace: Pace;
+  readonly #refusal = new Refusal(RETRY_AFTER_MS);
+  #fresh: Call[] = [];
+  #refused = 0;
+  #loggedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ShedderOptions) {
+    this.#options = options;
+    const writes = new InFlightLimit({ ...LIMIT, utilization: loopUtilization() });
+    const reads = new InFlightLimit({ ...LIMIT, utilization: loopUtilization() });
+    this.#pace = new Pace({
+      ...PACE,
+      perSecond: () =>
+        Math.max(MIN_REFUSED_PER_SECOND, REFUSED_PER_ANSWERED * (writes.perSecond + reads.perSecond)),
+    });
+    for (const { name, idempotency } of SequenceService.methods)
+      this.#limits.set(
+        `/${SequenceService.typeName}/${name}`,
+        idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS ? reads : writes,
+      );
+  }
+
+  /** Whether the call is let in; where it is not, it has been answered, or will be in a moment. */
+  admit(path: string, request: Request, response: Response): boolean {
+    const limit = this.#limits.get(path);
+    if (limit === undefined) return true;
+    if (!limit.enter(performance.now())) {
+      this.#refuse(request, response);
+      return false;
+    }
+    const call = new Call(limit, request);
+    response.once('close', () => call.leave());
+    if (this.#fresh.push(call) === 1) setImmediate(() => this.#look());
+    return true;
+  }
+
+  /** A message that does not come with its headers holds no place: else a few slow senders would take them all. */
+  #look(): void {
+    for (const call of this.#fresh) if (!call.request.complete) call.leave();
+    this.#fresh = [];
+  }
+
+  #refuse(request: Request, response: Response): void {
+    const { metrics, logger } = this.#options;
+    metrics.refused.inc({ reason: 'overloaded' });
+    this.#refused += 1;
+    const nowMs = performance.now();
+    if (nowMs - this.#loggedMs >= LOG_EVERY_MS) {
+      logger.warn(
+        { refused: this.#refused },
+        'more calls come than can be answered in time; some are refused',
+      );
+      this.#loggedMs = nowMs;
+      this.#refused = 0;
+    }
+    this.#pace.run(() => {
+      if (!isGone(response)) this.#refusal.send(request, response);
+    });
+  }
+}
+
+/** A call that was let in. */
+class Call {
+  readonly request: Request;
+  readonly #limit: InFlightLimit;
+  #left = false;
+
+  constructor(limit: InFlightLimit, request: Request) {
+    this.#limit = limit;
+    this.request = request;
+  }
+
+  leave(): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#limit.leave();
+  }
+}
+
+/** A function that tells how busy the event loop has been since it was last called. */
+function loopUtilization(): () => number {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, last);
+    last = now;
+    return utilization;
+  };
+}
+
+function isGone(response: Response): boolean {
+  return 'stream' in response
+    ? response.stream === undefined || response.stream.destroyed
+    : response.destroyed;
+}
