@@ -44,17 +44,18 @@ export class Writer {
     wait.signal.throwIfAborted();
     if (this.#closing) throw new DrainingError();
     const hash = write.requestId === undefined ? undefined : requestHash(write);
-    const key = `${sequenceKeyString(write.sequence)} ${write.requestId} ${write.caller}`;
+    const key =
+      hash === undefined ? '' : `${sequenceKeyString(write.sequence)} ${write.requestId} ${write.caller}`;
     const running = hash === undefined ? undefined : this.#inFlight.get(key);
     if (running?.hash === hash && running !== undefined) return (await running.wait(wait)) as AnswerOf<W>;
 
-    const lane = this.#laneOf(sequenceKeyString(write.sequence));
     const entry = new PendingWrite(write, hash, (unwanted) => {
       if (!lane.remove(unwanted)) return;
       // It will never be settled, so from now on nobody may join it.
       if (this.#inFlight.get(key) === unwanted) this.#inFlight.delete(key);
       this.#measure();
     });
+    const lane = this.#laneOf(entry.sequenceName);
     const leftMs = wait.deadline - this.#options.now();
     if (lane.expectedWaitMs(entry.sequenceName) > leftMs / 2 || !lane.offer(entry)) {
       this.#options.metrics.overloaded.inc();
@@ -101,10 +102,9 @@ export class Writer {
 
   /** Always the same for a sequence: its writes keep their order. */
   #laneOf(sequenceName: string): Lane {
+    if (this.#lanes.length === 1) return this.#lanes[0]!;
     let hash = 0;
-    // One lane needs no hash.
-    if (this.#lanes.length > 1)
-      for (let i = 0; i < sequenceName.length; i++) hash = (hash * 31 + sequenceName.charCodeAt(i)) >>> 0;
+    for (let i = 0; i < sequenceName.length; i++) hash = (hash * 31 + sequenceName.charCodeAt(i)) >>> 0;
     return this.#lanes[hash % this.#lanes.length]!;
   }
 }
