@@ -1,12 +1,18 @@
 import { defineConfig } from 'vitest/config';
 
+/** What goes through RPCs: it is run a second time, with the lane the other way than the default. */
+const THROUGH_RPCS = ['test/rpc/**/*.test.ts', 'test/process/**/*.test.ts', 'test/client/**/*.test.ts'];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',
     maxWorkers: 2,
     reporters: ['default'],
+    projects: [
+      { extends: true, test: { name: 'service', include: ['test/**/*.test.ts'] } },
+      { extends: true, test: { name: 'lane on', include: THROUGH_RPCS, env: { TEST_LANE: 'on' } } },
+    ],
   },
 });

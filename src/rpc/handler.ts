@@ -1,6 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import { Code, type ConnectRouter, createConnectRouter, createContextValues } from '@connectrpc/connect';
+import { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Readable } from 'node:stream';
+import {
+  Code,
+  type ConnectRouter,
+  type ContextValues,
+  createConnectRouter,
+  createContextValues,
+} from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import {
   compressionBrotli,
@@ -23,6 +30,7 @@ import { CALL } from './call.ts';
 import { openCall } from './gate.ts';
 import { type HealthRegistry, registerHealth } from './health/index.ts';
 import { codeName, createInterceptors } from './interceptors.ts';
+import { createLane, type Lane, type LaneRequest, recordMethods, type Unread } from './lane/index.ts';
 import { registerReflection } from './reflection/index.ts';
 import { createSequenceService } from './sequence-service.ts';
 import { createSyncService } from './sync-service.ts';
@@ -41,6 +49,18 @@ export interface RpcOptions {
   readonly maxBodyBytes: number;
   /** The deadline of a call that brings none; milliseconds. */
   readonly defaultDeadlineMs: number;
+  /** Whether plain unary calls take the lane. */
+  readonly lane: boolean;
+}
+
+/** Answers RPCs. */
+export interface RpcHandler {
+  (request: NodeRequest, response: NodeResponse): void;
+  /**
+   * Takes a request over HTTP/2 before Node wraps it for its compatibility API, if it is one for the lane; false
+   * where it is to be wrapped. Undefined without a lane.
+   */
+  readonly takeHttp2: Lane['takeHttp2'] | undefined;
 }
 
 /** A path that is none of ours may be as long as a header section. */
@@ -61,17 +81,16 @@ export const SERVICES = [SequenceService, SyncService, Health, ServerReflection,
  *
  * @throws what connect-node throws for a request without a usable authority; the listener refuses those before
  */
-export function createRpcHandler(
-  options: RpcOptions,
-): (request: NodeRequest, response: NodeResponse) => void {
+export function createRpcHandler(options: RpcOptions): RpcHandler {
   const { metrics, logger } = options;
-  const router = createConnectRouter({
+  const routerOptions = {
     interceptors: createInterceptors(options),
     requestGate: openCall,
     readMaxBytes: options.maxBodyBytes,
     acceptCompression: [compressionGzip, compressionBrotli],
     jsonOptions: { ignoreUnknownFields: false },
-  });
+  };
+  const { router, methods } = recordMethods(createConnectRouter(routerOptions));
   register(router, options);
   const handlers = new Map<string, UniversalHandler>(
     router.handlers.map((handler) => [handler.requestPath, handler]),
@@ -90,12 +109,12 @@ export function createRpcHandler(
     handler: UniversalHandler,
     request: NodeRequest,
     response: NodeResponse,
+    unread: Unread,
   ): Promise<void> {
-    const values = createContextValues();
+    const values = contextValues(request);
     const universal = {
       ...universalRequestFromNodeRequest(request, response, undefined, values),
-      // Whoever stops to read must not destroy the request: on HTTP/1.1 the connection would never read again.
-      body: request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
+      body: unread.body,
     };
     // A health Watch stays open for as long as its client likes.
     const mayStayOpen = handler.method.methodKind === 'server_streaming';
@@ -114,11 +133,11 @@ export function createRpcHandler(
     );
     if (values.get(CALL) === undefined) refuse(handler.requestPath, `http_${made.status}`);
     // An HTTP/2 response finishes only when its stream closes, for which this is needed.
-    ('stream' in response ? response.stream : response).once('finish', () => discardRest(request));
+    ('stream' in response ? response.stream : response).once('finish', () => discardRest(unread.source));
     await universalResponseToNodeResponse(made, response);
   }
 
-  return (request, response) => {
+  function handle(request: NodeRequest, response: NodeResponse, unread: Unread): void {
     const path = request.url?.split('?', 1)[0] ?? '';
     const handler = handlers.get(path);
     if (handler === undefined) {
@@ -127,12 +146,49 @@ export function createRpcHandler(
       response.end();
       return;
     }
-    answer(handler, request, response).catch((error: unknown) => {
-      // The client has gone before its answer was written; there is nobody left to tell.
-      logger.debug({ err: error, path }, 'the answer could not be sent');
+    answer(handler, request, response, unread).catch((error: unknown) => {
+      unsent(error, path);
       response.destroy();
     });
+  }
+
+  /** The client has gone before its answer was written; there is nobody left to tell. */
+  function unsent(error: unknown, path: string): void {
+    logger.debug({ err: error, path }, 'the answer could not be sent');
+  }
+
+  const lane = options.lane
+    ? createLane({
+        ...routerOptions,
+        methods,
+        contextValues,
+        defaultTimeoutMs: options.defaultDeadlineMs,
+        fallback: {
+          http1: handle,
+          http2: ({ stream, headers, rawHeaders, answerHeaders }, unread) => {
+            const response = new Http2ServerResponse(stream);
+            for (const [name, value] of Object.entries(answerHeaders)) response.setHeader(name, value);
+            handle(new Http2ServerRequest(stream, headers, {}, rawHeaders), response, unread);
+          },
+        },
+        onTaken: () => metrics.laneTaken.inc(),
+        onGone: (path, values) => refuse(path, codeName(Code.Canceled), values.get(CALL)?.correlationId),
+        onError: unsent,
+      })
+    : undefined;
+
+  const handler = (request: NodeRequest, response: NodeResponse) => {
+    const isHttp1 = !('stream' in request) && !('stream' in response);
+    if (isHttp1 && lane?.takeHttp1(request, response)) return;
+    // Whoever stops to read must not destroy the request: on HTTP/1.1 the connection would never read again.
+    handle(request, response, { body: request.iterator({ destroyOnReturn: false }), source: request });
   };
+  return Object.assign(handler, { takeHttp2: lane?.takeHttp2.bind(lane) });
+}
+
+/** What a call knows of its connection before its headers are looked at. */
+function contextValues(_request: LaneRequest): ContextValues {
+  return createContextValues();
 }
 
 /**
@@ -140,10 +196,10 @@ export function createRpcHandler(
  * Node then waits for a reader, on HTTP/1.1 with every later request of the connection behind it. The listener's
  * request time-out bounds it.
  */
-function discardRest(request: NodeRequest): void {
-  if (request.readableEnded) return;
-  request.removeAllListeners('readable');
-  request.resume();
+function discardRest(source: Readable): void {
+  if (source.readableEnded) return;
+  source.removeAllListeners('readable');
+  source.resume();
 }
 
 function register(router: ConnectRouter, { writer, reader, sync, health }: RpcOptions): void {

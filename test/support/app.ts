@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type App, type AppOverrides, createApp } from '../../src/app.ts';
 import { type Environment, loadConfig } from '../../src/config.ts';
+import { laneOfProject } from './lane.ts';
 import { temporaryFolder } from './temporary.ts';
 
 /** A service in this process, on a free port and a file of its own. */
@@ -26,7 +27,13 @@ export async function startAppOn(
   env: Environment = {},
   overrides: AppOverrides = {},
 ): Promise<RunningApp> {
-  const config = loadConfig({ PORT: '0', LOG_LEVEL: 'silent', DATABASE_URL: `sqlite:///${file}`, ...env });
+  const config = loadConfig({
+    PORT: '0',
+    LOG_LEVEL: 'silent',
+    DATABASE_URL: `sqlite:///${file}`,
+    ...laneOfProject(),
+    ...env,
+  });
   const app = createApp(config, overrides);
   onTestFinished(async () => {
     await app.stop();
