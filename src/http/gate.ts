@@ -47,6 +47,8 @@ export function admit(options: ProtocolOptions, req: HttpRequest, res: HttpRespo
     options.hooks.onError(err);
     answerFault(res);
   };
+  // A peer that goes away from a request which nobody reads any more; its handler learns of it by `close`.
+  req.on('error', () => {});
   // Without a listener, a handler's write after its end would be uncaught.
   res.on('error', (err: unknown) => options.hooks.onError(err));
   try {

@@ -29,8 +29,16 @@ function onOneLine(text: string): string {
 }
 
 /** Escapes all control characters but the line feed. JSON itself leaves DEL, C1 and the separators as they are; some terminals obey them. */
-export function escapeControls(text: unknown): string {
-  return String(text).replace(
+export function escapeControls(line: unknown): string {
+  const text = String(line);
+  return CONTROLS.test(text) ? escape(text) : text;
+}
+
+/** What JSON may hold as it is, of what is escaped; without `u`, for which Node's engine is ten times as slow. */
+const CONTROLS = /[\0-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/;
+
+function escape(text: string): string {
+  return text.replace(
     /[^\P{Cc}\n]|[\u2028-\u202e\u2066-\u2069]/gu,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

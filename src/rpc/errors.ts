@@ -45,6 +45,9 @@ export function translate(error: unknown, correlationId: string): Translated {
     return { error: withInfo(error, CODES[error.reason]), defect: error.reason === 'OUTCOME_UNKNOWN' };
   if (error instanceof ConnectError && error.code !== Code.Internal && error.code !== Code.Unknown)
     return { error: withWaitInfo(error), defect: false };
+  // What a signal is aborted with that was given no reason: the client has gone.
+  if (error instanceof DOMException && error.name === 'AbortError')
+    return { error: withWaitInfo(new ConnectError('the call was cancelled', Code.Canceled)), defect: false };
   const internal = new ConnectError(
     `internal error; the service's log has more under correlation id ${correlationId}`,
     Code.Internal,
