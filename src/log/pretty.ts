@@ -31,13 +31,19 @@ function onOneLine(text: string): string {
 /** Escapes all control characters but the line feed. JSON itself leaves DEL, C1 and the separators as they are; some terminals obey them. */
 export function escapeControls(line: unknown): string {
   const text = String(line);
-  return CONTROLS.test(text) ? escape(text) : text;
+  return isPlain(text) ? text : escaped(text);
 }
 
-/** What JSON may hold as it is, of what is escaped; without `u`, for which Node's engine is ten times as slow. */
-const CONTROLS = /[\0-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/;
+/** Whether there is nothing to escape: nearly always so, and found ten times as fast as by the pattern. */
+function isPlain(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x20 ? code !== 0x0a : code > 0x7e) return false;
+  }
+  return true;
+}
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replace(
     /[^\P{Cc}\n]|[\u2028-\u202e\u2066-\u2069]/gu,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

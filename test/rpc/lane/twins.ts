@@ -33,8 +33,7 @@ export class Twins {
     const same =
       stock.length === lane.length &&
       stock.every((reply, i) => isDeepStrictEqual(reply, lane[i]) || isIntended(one, reply, lane[i]!));
-    if (!same)
-      throw new Error(`they differ.\nsent: ${show(one)}\nstock: ${show(stock)}\nlane: ${show(lane)}`);
+    if (!same) throw new Error(`they differ.\n${apart(stock, lane)}\nsent: ${show(one)}`);
     return stock;
   }
 
@@ -42,16 +41,6 @@ export class Twins {
   async finish(): Promise<{ readonly taken: number; readonly requests: number }> {
     const stock = await settled(this.#stock.url);
     const lane = await settled(this.#lane.url);
-    const counted = (page: ReadonlyMap<string, number>) =>
-      Object.fromEntries(
-        [...page].filter(
-          // Of a ListParked whose client went away nobody knows whether it was still running.
-          ([name]) =>
-            /^sequence_(rpc_duration_seconds_count|requests_refused_total|rpc_in_flight|writer_batch_size_sum)/.test(
-              name,
-            ) && !name.includes('ListParked'),
-        ),
-      );
     if (!isDeepStrictEqual(counted(stock), counted(lane)))
       throw new Error(`they counted otherwise.\n${differing(counted(stock), counted(lane))}`);
     const [inStock, inLane] = [await rows(this.#stock.url), await rows(this.#lane.url)];
@@ -118,6 +107,31 @@ async function rows(url: string): Promise<Record<string, unknown>> {
   return found;
 }
 
+const COUNTED =
+  /^sequence_(rpc_duration_seconds_count|requests_refused_total|rpc_in_flight|writer_batch_size_sum)/;
+
+/** What was counted; a call whose client has gone is CANCELLED to the lane (`gone-is-cancelled`). */
+function counted(page: ReadonlyMap<string, number>): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const [name, count] of page) {
+    // Of a ListParked whose client went away nobody knows whether it was still running.
+    if (!COUNTED.test(name) || name.includes('ListParked')) continue;
+    const key = name.replace('code="INTERNAL"', 'code="CANCELLED"');
+    counts[key] = (counts[key] ?? 0) + count;
+  }
+  return counts;
+}
+
+/** Of two lists of replies, those that are not equal. */
+function apart(stock: readonly Reply[], lane: readonly Reply[]): string {
+  const longer = stock.length > lane.length ? stock : lane;
+  return longer
+    .map((_, i) => ({ reply: i, stock: stock[i], lane: lane[i] }))
+    .filter((pair) => !isDeepStrictEqual(pair.stock, pair.lane))
+    .map((pair) => show(pair))
+    .join('\n');
+}
+
 /** The entries of two records that are not equal. */
 function differing(stock: Record<string, unknown>, lane: Record<string, unknown>): string {
   const names = new Set([...Object.keys(stock), ...Object.keys(lane)]);
@@ -130,7 +144,12 @@ function differing(stock: Record<string, unknown>, lane: Record<string, unknown>
 function show(value: unknown): string {
   return JSON.stringify(
     value,
-    (_, inner) => (inner?.type === 'Buffer' ? Buffer.from(inner.data).toString('latin1') : inner),
+    (_, inner) => {
+      if (inner?.type !== 'Buffer') return inner;
+      return Buffer.from(inner.data)
+        .toString('latin1')
+        .replace(/ {100,}/, (blanks) => `<${blanks.length} blanks>`);
+    },
     1,
   );
 }
