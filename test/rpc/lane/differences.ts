@@ -16,24 +16,36 @@ export interface Difference {
 export const DIFFERENCES: readonly Difference[] = [
   {
     id: 'gone-is-cancelled',
-    what: 'A call whose client went away while it ran is CANCELLED in the log and the metrics, however it went. The stock adapter turns the code of an HTTP/2 RST_STREAM into a code of its own, INTERNAL among them, which the log then calls a fault of ours.',
+    what:
+      'A call whose client goes away while it runs is `CANCELLED` in the log and the metrics, however it went. The ' +
+      'stock adapter makes an error of the code of an HTTP/2 `RST_STREAM`, `INTERNAL` among them, which is then ' +
+      'logged as a fault of ours.',
     reason: 'Nobody is left to be told, and a reset by a peer is no fault of the service.',
     specification:
-      'gRPC over HTTP/2, "Errors": "Servers that receive RST_STREAM … CANCEL(8): Mapped to call cancellation when sent by a client." Connect says nothing of it.',
+      'gRPC over HTTP2, "Errors": "RPC runtime implementations should interpret RST_STREAM as immediate full-closure ' +
+      'of the stream". Its table of codes is for what "an error up to the calling application layer" says. Connect ' +
+      'leaves it open.',
   },
   {
     id: 'half-surrogate-in-message',
-    what: "An application's error over gRPC whose message has half of a surrogate pair keeps its code and details, with U+FFFD in the message. connect-es throws a URIError there, and the service answers INVALID_ARGUMENT in its place.",
-    reason: 'The code is what a caller acts on. No error of this service has such a message today.',
+    what:
+      "Over gRPC, an application's error whose message has half of a surrogate pair keeps its code and details, with " +
+      'U+FFFD in the message. connect-es throws a `URIError` there, and the stock path answers `INVALID_ARGUMENT`. No ' +
+      'error of this service has such a message.',
+    reason: 'The code is what a caller acts on.',
     specification:
-      'gRPC over HTTP/2, "Responses": "Status-Message → "grpc-message" Percent-Encoded", "the Status-Message field is a Unicode string description of the error, both UTF-8 and percent-encoded": half of a pair has no UTF-8.',
+      'gRPC over HTTP2, "Responses": "The value portion of Status-Message is conceptually a Unicode string description ' +
+      'of the error, physically encoded as UTF-8 followed by percent-encoding." Half of a pair has no UTF-8.',
   },
   {
     id: 'default-timeout-not-in-header',
-    what: 'The default deadline of a call without one is not written into the request header that interceptors and implementations see, as it is for the stock adapter; timeoutMs() and the signal are the same.',
+    what:
+      'The default deadline of a call without one does not stand in the request headers that interceptors and ' +
+      'implementations see. `timeoutMs()` and the signal are the same.',
     reason: 'The header would tell them that the client had sent it.',
     specification:
-      'Connect, "Unary-Request": "Timeout → "connect-timeout-ms" …": a field of the request, which the client sends.',
+      'gRPC over HTTP2, "Requests": "Timeout \u2192 "grpc-timeout" TimeoutValue TimeoutUnit" is a part of the ' +
+      "client's Call-Definition; what a server assumes without it is not a header.",
   },
 ];
 
