@@ -90,7 +90,7 @@ export class Answers {
   }
 
   #encode({ method, format }: Call, message: Message): Uint8Array | string {
-    const { output } = method.method;
+    const { output } = method;
     try {
       return format.binary ? toBinary(output, message) : toJsonString(output, message, this.#jsonOptions);
     } catch (error) {

@@ -1,4 +1,4 @@
-import { create, type Message } from '@bufbuild/protobuf';
+import { create, type DescMethodUnary, type DescService, type Message } from '@bufbuild/protobuf';
 import type { ContextValues, HandlerContext, Interceptor } from '@connectrpc/connect';
 import { Cancellation } from './cancellation.ts';
 import type { Format } from './head.ts';
@@ -6,7 +6,6 @@ import { type HeaderRecord, LaneHeaders } from './headers.ts';
 import type { UnaryMethod } from './methods.ts';
 
 type AnyFn = ReturnType<Interceptor>;
-type UnaryRequest = Extract<Parameters<AnyFn>[0], { stream: false }>;
 
 /** What a call is made of. */
 export interface CallInit {
@@ -20,90 +19,93 @@ export interface CallInit {
   readonly url: () => string;
 }
 
-/** One call, from its headers to its answer, as interceptors and the implementation see it. */
-export class Call {
-  readonly method: UnaryMethod;
+/** One call, from its headers to its answer. It is the context of the request gate. */
+export class Call implements HandlerContext {
   readonly format: Format;
-  readonly values: ContextValues;
+  readonly service: DescService;
+  readonly method: DescMethodUnary;
+  readonly requestMethod = 'POST';
+  readonly protocolName: string;
   readonly requestHeader: LaneHeaders;
   readonly responseHeader: LaneHeaders;
   readonly responseTrailer: LaneHeaders;
+  readonly values: ContextValues;
   readonly cancellation: Cancellation;
+  /** Milliseconds that are left. */
+  readonly timeoutMs: () => number;
+  readonly #implement: UnaryMethod['impl'];
   readonly #url: () => string;
-  readonly #endsAt: number;
 
   constructor({ method, format, timeoutMs, header, trailer, values, url }: CallInit) {
-    this.method = method;
     this.format = format;
-    this.values = values;
+    this.service = method.method.parent;
+    this.method = method.method;
+    this.protocolName = format.protocol;
     this.requestHeader = new LaneHeaders(header, true);
     this.responseHeader = new LaneHeaders(fieldsOf('content-type', format.contentType), false);
     this.responseTrailer = new LaneHeaders(trailer, false);
+    this.values = values;
+    this.#implement = method.impl;
     this.#url = url;
-    this.#endsAt = Math.trunc(Date.now() + timeoutMs);
-    this.cancellation = new Cancellation(this.#endsAt);
+    const endsAt = Math.trunc(Date.now() + timeoutMs);
+    this.timeoutMs = () => endsAt - Date.now();
+    this.cancellation = new Cancellation(endsAt);
   }
 
-  /** What the request gate is given; with a request, what the implementation is given. */
-  context(request?: UnaryRequest): HandlerContext {
-    const { method, cancellation } = this;
-    const url = this.#url;
-    const endsAt = this.#endsAt;
-    return {
-      service: request === undefined ? method.method.parent : request.service,
-      method: method.method,
-      requestMethod: 'POST',
-      protocolName: this.format.protocol,
-      get url() {
-        return url();
-      },
-      get signal() {
-        return request === undefined ? cancellation.signal : request.signal;
-      },
-      timeoutMs: () => endsAt - Date.now(),
-      requestHeader: request === undefined ? this.requestHeader : request.header,
-      responseHeader: this.responseHeader,
-      responseTrailer: this.responseTrailer,
-      values: request === undefined ? this.values : request.contextValues,
-    };
+  get url(): string {
+    return this.#url();
+  }
+
+  get signal(): AbortSignal {
+    return this.cancellation.signal;
   }
 
   /** Runs the interceptors, outermost first, and the implementation. */
   async invoke(message: Message, interceptors: readonly Interceptor[]): Promise<Message> {
-    const { method, cancellation } = this;
-    const service = method.method.parent;
+    const { service, method, requestMethod, responseHeader, responseTrailer, url, signal } = this;
     let next: AnyFn = async (request) => ({
       stream: false,
       service,
-      method: method.method,
-      header: this.responseHeader,
-      trailer: this.responseTrailer,
+      method,
+      header: responseHeader,
+      trailer: responseTrailer,
       message: create(
-        method.method.output,
-        await method.impl(request.message as Message, this.context(request as UnaryRequest)),
+        method.output,
+        await this.#implement(request.message as Message, this.#contextOf(request)),
       ),
     });
     for (let i = interceptors.length - 1; i >= 0; i--) next = interceptors[i]!(next);
-    const url = this.#url;
     const response = await next({
       stream: false,
       service,
-      method: method.method,
-      requestMethod: 'POST',
-      // Getters of its own, so that an interceptor may copy the request: `{ ...request, message }`.
-      get url() {
-        return url();
-      },
-      get signal() {
-        return cancellation.signal;
-      },
+      method,
+      requestMethod,
+      url,
+      signal,
       header: this.requestHeader,
       contextValues: this.values,
       message,
     });
-    replace(response.header, this.responseHeader);
-    replace(response.trailer, this.responseTrailer);
+    replace(response.header, responseHeader);
+    replace(response.trailer, responseTrailer);
     return response.message as Message;
+  }
+
+  /** What the implementation is given: the call, as the interceptors have left its request. */
+  #contextOf({ service, header, signal, contextValues }: Parameters<AnyFn>[0]): HandlerContext {
+    return {
+      service,
+      method: this.method,
+      requestMethod: this.requestMethod,
+      protocolName: this.protocolName,
+      url: this.url,
+      signal,
+      timeoutMs: this.timeoutMs,
+      requestHeader: header,
+      responseHeader: this.responseHeader,
+      responseTrailer: this.responseTrailer,
+      values: contextValues,
+    };
   }
 }
 

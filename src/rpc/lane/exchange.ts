@@ -107,7 +107,13 @@ export class Http2Exchange implements Exchange {
   }
 }
 
+/** The origin of the last request: nearly every request has the same. */
+let known = { authority: '', scheme: '', origin: '' };
+
+/** @param target a path of ours, which a URL leaves as it is */
 function urlOf(socket: Duplex, target: string, authority: string): string {
   const scheme = 'encrypted' in socket && socket.encrypted === true ? 'https' : 'http';
-  return new URL(target, `${scheme}://${authority}`).toString();
+  if (known.authority !== authority || known.scheme !== scheme)
+    known = { authority, scheme, origin: new URL(`${scheme}://${authority}`).origin };
+  return known.origin + target;
 }

@@ -94,7 +94,7 @@ class UnaryLane implements Lane {
       url: exchange.url,
     });
     try {
-      options.requestGate?.(call.context());
+      options.requestGate?.(call);
     } catch {
       // It will throw again in the stock adapter, which answers what it throws.
       return false;

@@ -29,7 +29,7 @@ async function runShard(): Promise<void> {
     });
     tell({ more, tally });
   } catch (error) {
-    tell({ fault: error instanceof Error ? error.message : String(error) });
+    tell({ fault: error instanceof Error ? `${error.message}\n${error.cause}` : String(error) });
   }
   process.disconnect();
 }
