@@ -116,6 +116,8 @@ function counted(page: ReadonlyMap<string, number>): Record<string, number> {
   for (const [name, count] of page) {
     // Of a ListParked whose client went away nobody knows whether it was still running.
     if (!COUNTED.test(name) || name.includes('ListParked')) continue;
+    // Counted below the lane, and only if it is read before the client has cut the connection.
+    if (name.includes('malformed_request')) continue;
     const key = name.replace('code="INTERNAL"', 'code="CANCELLED"');
     counts[key] = (counts[key] ?? 0) + count;
   }
