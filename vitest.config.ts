@@ -15,11 +15,11 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'lane on',
+          name: 'lane off',
           include: THROUGH_RPCS,
           // Those start both ways by themselves.
           exclude: ['test/rpc/lane/**'],
-          env: { TEST_LANE: 'on' },
+          env: { TEST_LANE: 'off' },
         },
       },
     ],

@@ -72,7 +72,7 @@ export const VARIABLES = [
     name: 'LANE',
     group: 'server',
     help: 'Whether plain unary calls take the lane in front of the stock adapter: the same answers, for less work.',
-    default: 'off',
+    default: 'on',
     kind: choice(['on', 'off']),
     from: (config) => config.server.lane,
   }),

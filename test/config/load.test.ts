@@ -21,7 +21,7 @@ test('the defaults', () => {
       corsOrigins: [],
       defaultDeadlineMs: 30_000,
       maxBodyBytes: 4 * MIB,
-      lane: 'off',
+      lane: 'on',
       headersTimeoutMs: 10_000,
       requestTimeoutMs: 30_000,
       idleTimeoutMs: 120_000,

@@ -14,7 +14,7 @@ const INTRODUCTION = `# The lane
 
 <!-- Made from test/rpc/lane/differences.ts: after a change there, run \`npx vitest run test/rpc/lane -u\`. -->
 
-With \`LANE=on\`, unary calls of the plainest shape are answered by \`src/rpc/lane/\` in place of connect-es' own
+With \`LANE=on\`, the default, unary calls of the plainest shape are answered by \`src/rpc/lane/\` in place of connect-es' own
 handlers: the same interceptors, implementations and answers, for less work. [ADR 9](adr/0009-unary-lane.md) weighs it.
 
 It takes a request that is a POST to a known unary method, uncompressed, as \`application/json\` (also with
