@@ -7,6 +7,8 @@ const WITHOUT_A_DATABASE = [
   'test/domain/{page-token,request-hash,write-queue}.test.ts',
   'test/sync/{breaker,document,memory,targets,wakeable}.test.ts',
 ];
+/** What goes through RPCs: it is run a second time, with the lane the other way than the default. */
+const THROUGH_RPCS = ['test/rpc/**/*.test.ts', 'test/process/**/*.test.ts', 'test/client/**/*.test.ts'];
 
 export default defineConfig({
   test: {
@@ -22,6 +24,17 @@ export default defineConfig({
           name: 'sqlite',
           include: ['test/**/*.test.ts'],
           exclude: ['test/postgres/**'],
+          provide: { engine: 'sqlite' },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'lane off',
+          include: THROUGH_RPCS,
+          // Those start both ways by themselves.
+          exclude: ['test/rpc/lane/**'],
+          env: { TEST_LANE: 'off' },
           provide: { engine: 'sqlite' },
         },
       },

@@ -5,15 +5,16 @@ import { DrainingError } from './domain/errors.ts';
 import { Reader } from './domain/reader.ts';
 import { Retention } from './domain/retention.ts';
 import { Writer } from './domain/writer.ts';
-import { createCors } from './http/cors.ts';
+import { type Cors, createCors } from './http/cors.ts';
 import { DEFAULT_LISTENER_LIMITS } from './http/limits.ts';
 import { createListener } from './http/listener.ts';
 import { createPlainRoutes } from './http/plain-routes.ts';
 import { openTlsFiles } from './http/tls-files.ts';
+import type { StreamHandler } from './http/types.ts';
 import { createLogger, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { diagnosticsFor, openAuthenticator } from './rpc/auth/index.ts';
-import { createRpcHandler, SERVICES } from './rpc/handler.ts';
+import { createRpcHandler, type RpcHandler, SERVICES } from './rpc/handler.ts';
 import { HealthRegistry, ServingStatus } from './rpc/health/index.ts';
 import { RateLimiter } from './rpc/rate-limit.ts';
 import type { BreakerOptions } from './sync/breaker.ts';
@@ -78,6 +79,12 @@ const BREAKER = {
 } satisfies BreakerOptions;
 /** Between sends that failed, milliseconds. */
 const WAITS = { minWaitMs: 200, maxWaitMs: 60_000 };
+
+/** Offers requests over HTTP/2 to the lane, with what CORS adds to every answer. */
+function streamTaker(take: NonNullable<RpcHandler['takeHttp2']>, cors: Cors): StreamHandler {
+  return (stream, headers, rawHeaders) =>
+    take({ stream, headers, rawHeaders, answerHeaders: cors.answerHeaders(headers.origin) });
+}
 
 class Service implements App {
   readonly log: Log;
@@ -224,6 +231,7 @@ class Service implements App {
       maxBodyBytes: server.maxBodyBytes,
       defaultDeadlineMs: server.defaultDeadlineMs,
       rateLimiter: server.rateLimit && new RateLimiter(server.rateLimit),
+      lane: server.lane === 'on',
     });
     const cors = createCors([...server.corsOrigins]);
     const routes = createPlainRoutes({
@@ -285,6 +293,7 @@ class Service implements App {
       onRequest: (request, response) => {
         if (!cors(request, response) && !routes(request, response)) rpc(request, response);
       },
+      ...(rpc.takeHttp2 && { onStream: streamTaker(rpc.takeHttp2, cors) }),
       onRefused: (reason) => this.metrics.rpc.refused.inc({ reason }),
       onError: (error) => logger.error({ err: error }, 'the listener failed'),
     });

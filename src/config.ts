@@ -216,6 +216,7 @@ function grouped(values: Values): Omit<Config, 'warnings'> {
       corsOrigins: values.CORS_ORIGINS,
       defaultDeadlineMs: values.DEFAULT_DEADLINE,
       maxBodyBytes: values.MAX_BODY_BYTES,
+      lane: values.LANE,
       headersTimeoutMs: values.HEADERS_TIMEOUT,
       requestTimeoutMs: values.REQUEST_TIMEOUT,
       idleTimeoutMs: values.IDLE_TIMEOUT,

@@ -24,6 +24,8 @@ export interface RpcMetrics {
   readonly inFlight: Gauge;
   /** Requests that the protocol layer refused before a handler, by reason. */
   readonly refused: Counter<'reason'>;
+  /** RPCs that took the lane. */
+  readonly laneTaken: Counter;
 }
 
 /** What the following of the search index measures. */
@@ -86,6 +88,11 @@ export function createMetrics(): Metrics {
         name: 'sequence_requests_refused_total',
         help: 'Requests that the protocol layer refused before a handler saw them.',
         labelNames: ['reason'],
+        registers,
+      }),
+      laneTaken: new Counter({
+        name: 'sequence_rpc_lane_total',
+        help: 'RPCs that were answered by the lane in front of the stock adapter.',
         registers,
       }),
     },

@@ -1,10 +1,14 @@
 /** Finds the variable that somebody meant who wrote almost its name. */
 
+/** What stands in nearly every environment, and is nobody's slip. */
+const USUAL = ['LANG'];
+
 /**
  * The name in `known` that `name` nearly is: written in other letters' case, or up to two edits away (one for names
  * under eight letters, else HOME would be taken for HOST), its first three letters being right.
  */
 export function nearMiss(name: string, known: readonly string[]): string | undefined {
+  if (USUAL.includes(name)) return undefined;
   const upper = name.toUpperCase();
   return known.find((candidate) => {
     if (candidate === name || candidate.slice(0, 3) !== upper.slice(0, 3)) return false;

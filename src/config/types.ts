@@ -44,6 +44,8 @@ export interface ServerConfig {
   readonly defaultDeadlineMs: number;
   /** Of one message, as sent and after decompression. */
   readonly maxBodyBytes: number;
+  /** Whether plain unary calls take the lane. */
+  readonly lane: 'on' | 'off';
   /** For a request's headers to arrive; never above `requestTimeoutMs`. */
   readonly headersTimeoutMs: number;
   /** For a whole request, body included, to arrive, and for an answer that is made to be taken. */

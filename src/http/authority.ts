@@ -13,11 +13,25 @@ const ORDINARY = new RegExp(`^(?:${NAME}|${IPV4}|\\[::1\\])${PORT}$`, 'i');
 // URL parsing drops or reinterprets these, so that the rest could name another host.
 const FOREIGN = /[/?#@\\\s\p{Cc}]/u;
 
+/** The last one that was let through: nearly every request has the same. */
+let known = '';
+
 /** Whether a Host or :authority value names a host, with an optional port, that a URL can be made of. */
 export function isAuthority(authority: string | undefined): authority is string {
   if (authority === undefined || authority === '') {
     return false;
   }
+  if (authority === known) {
+    return true;
+  }
+  const sound = isSound(authority);
+  if (sound) {
+    known = authority;
+  }
+  return sound;
+}
+
+function isSound(authority: string): boolean {
   return ORDINARY.test(authority) || (!FOREIGN.test(authority) && URL.canParse(`http://${authority}`));
 }
 

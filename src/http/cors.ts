@@ -6,7 +6,14 @@ const MAX_AGE_S = 7200;
 
 const METHODS = cors.allowedMethods.join(', ');
 const REQUEST_HEADERS = [...cors.allowedHeaders, 'authorization', 'x-request-id'].join(', ');
+const NONE: Readonly<Record<string, string>> = {};
 const RESPONSE_HEADERS = [...cors.exposedHeaders, 'x-request-id'].join(', ');
+
+/** CORS as {@link createCors} makes it: the handler, and what it sets on every answer but a preflight's. */
+export interface Cors extends RouteHandler {
+  /** The header fields of an answer to a request of this origin. */
+  answerHeaders(origin: string | undefined): Readonly<Record<string, string>>;
+}
 
 /**
  * CORS for gRPC-web and Connect. The returned handler is called before every other: it answers a preflight (204) and
@@ -15,17 +22,17 @@ const RESPONSE_HEADERS = [...cors.exposedHeaders, 'x-request-id'].join(', ');
  * @param origins exact origins, such as `https://app.example.org`; empty: no CORS header at all
  * @throws TypeError that names each entry that is no origin (path, trailing slash, `*`, `null`)
  */
-export function createCors(origins: readonly string[]): RouteHandler {
+export function createCors(origins: readonly string[]): Cors {
   const wrong = origins.filter((origin) => !isOrigin(origin));
   if (wrong.length > 0) {
     throw new TypeError(`not an origin (scheme://host[:port], nothing after it): ${wrong.join(', ')}`);
   }
   if (origins.length === 0) {
-    return () => false;
+    return Object.assign(() => false, { answerHeaders: () => NONE });
   }
   const allowed = new Set(origins);
 
-  return (req, res) => {
+  const handle: RouteHandler = (req, res) => {
     const origin = req.headers.origin;
     const admitted = origin !== undefined && allowed.has(origin);
     res.setHeader('vary', 'origin');
@@ -51,6 +58,15 @@ export function createCors(origins: readonly string[]): RouteHandler {
     }
     return false;
   };
+  const answerHeaders = (origin: string | undefined) => ({
+    vary: 'origin',
+    ...(origin !== undefined &&
+      allowed.has(origin) && {
+        'access-control-allow-origin': origin,
+        'access-control-expose-headers': RESPONSE_HEADERS,
+      }),
+  });
+  return Object.assign(handle, { answerHeaders });
 }
 
 function isOrigin(origin: string): boolean {

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { isAuthority, isTarget } from './authority.ts';
 import type { HttpRequest, HttpResponse, ProtocolOptions, RefusedReason } from './types.ts';
 
@@ -46,6 +47,8 @@ export function admit(options: ProtocolOptions, req: HttpRequest, res: HttpRespo
     options.hooks.onError(err);
     answerFault(res);
   };
+  // A peer that goes away from a request which nobody reads any more; its handler learns of it by `close`.
+  req.on('error', () => {});
   // Without a listener, a handler's write after its end would be uncaught.
   res.on('error', (err: unknown) => options.hooks.onError(err));
   try {
@@ -68,7 +71,37 @@ export function refuseConnect(options: ProtocolOptions, res: HttpResponse): void
   refuse(options, res, CONNECT);
 }
 
-function faultOf({ limits }: ProtocolOptions, req: HttpRequest): Refusal | undefined {
+/** Offers a stream with sound headers to onStream; whether it has been taken. */
+export function admitStream(
+  options: ProtocolOptions,
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  rawHeaders: string[],
+): boolean {
+  const authority = headers[':authority'];
+  const head = { rawHeaders, httpVersionMajor: 2, authority, url: headers[':path'] };
+  if (authority === undefined || faultOf(options, head) !== undefined) {
+    return false;
+  }
+  try {
+    return options.hooks.onStream?.(stream, headers, rawHeaders) === true;
+  } catch (err) {
+    options.hooks.onError(err);
+    stream.close(0x2);
+    return true;
+  }
+}
+
+/** What a fault can be found in. */
+interface RequestHead {
+  readonly rawHeaders: readonly string[];
+  readonly httpVersionMajor: number;
+  readonly url?: string | undefined;
+  readonly authority?: string | undefined;
+  readonly headers?: { readonly host?: string | undefined };
+}
+
+function faultOf({ limits }: ProtocolOptions, req: RequestHead): Refusal | undefined {
   const raw = req.rawHeaders;
   const isHttp2 = req.httpVersionMajor === 2;
   let count = 0;
@@ -95,7 +128,7 @@ function faultOf({ limits }: ProtocolOptions, req: HttpRequest): Refusal | undef
     return TWO_HOSTS;
   }
   // The same choice as connect-node's.
-  const authority = 'authority' in req ? req.authority : req.headers.host;
+  const authority = 'authority' in req ? req.authority : req.headers?.host;
   if (!isAuthority(authority)) {
     return BAD_AUTHORITY;
   }

@@ -63,7 +63,9 @@ export function createH1(options: ProtocolOptions): H1 {
       announceClose(connection);
     }
     res.once('close', () => {
-      connection.running = connection.running.filter((exchange) => exchange.res !== res);
+      const { running } = connection;
+      if (running.length === 1 && running[0]!.res === res) running.length = 0;
+      else connection.running = running.filter((exchange) => exchange.res !== res);
       if (connection.running.length === 0) {
         connection.idleAtBytes = connection.socket.bytesRead;
         connection.unread = req.complete ? undefined : req;

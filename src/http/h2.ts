@@ -1,5 +1,11 @@
-import { constants, createServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import { admit, refuseConnect, refuseExpectation } from './gate.ts';
+import {
+  constants,
+  createServer,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import { admit, admitStream, refuseConnect, refuseExpectation } from './gate.ts';
 import type { ProtocolOptions, ProtocolServer } from './types.ts';
 
 /** The HTTP/2 half of the port. */
@@ -76,6 +82,7 @@ export function createH2(options: ProtocolOptions): H2 {
     stream.on('error', () => {});
   });
   server.on('request', (req, res) => admit(options, req, res));
+  offerFirst(server, options);
   server.on('checkExpectation', (_req, res) => refuseExpectation(options, res));
   server.on('connect', (_req, res) => refuseConnect(options, res));
   server.on('sessionError', (err: NodeJS.ErrnoException) => {
@@ -171,6 +178,20 @@ export function createH2(options: ProtocolOptions): H2 {
       }
     },
   };
+}
+
+/** Offers each stream to onStream before the listener that Node has added for its `request` event sees it. */
+function offerFirst(server: Pick<Http2Server, 'listeners' | 'off' | 'on'>, options: ProtocolOptions): void {
+  if (options.hooks.onStream === undefined) {
+    return;
+  }
+  const wrap = server.listeners('stream').at(-1) as (...args: unknown[]) => void;
+  server.off('stream', wrap);
+  server.on('stream', (stream, headers, flags, rawHeaders: string[]) => {
+    if (!admitStream(options, stream, headers, rawHeaders)) {
+      Reflect.apply(wrap, server, [stream, headers, flags, rawHeaders]);
+    }
+  });
 }
 
 /** Whether END_STREAM has been received, even where the handler has not read up to it. */

@@ -1,5 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type {
+  Http2ServerRequest,
+  Http2ServerResponse,
+  IncomingHttpHeaders,
+  ServerHttp2Stream,
+} from 'node:http2';
 import type { Socket } from 'node:net';
 import type { ListenerLimits } from './limits.ts';
 
@@ -36,10 +41,22 @@ export const REFUSED_REASONS = [
 /** One of {@link REFUSED_REASONS}. */
 export type RefusedReason = (typeof REFUSED_REASONS)[number];
 
+/** Takes a request over HTTP/2 as Node's `stream` event tells it; false where it does not want it. */
+export type StreamHandler = (
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  rawHeaders: readonly string[],
+) => boolean;
+
 /** What is called for requests, refusals and faults; none of them is ever called for the same event twice. */
 export interface ListenerHooks {
   /** A request with sound headers. What it throws, or rejects with, goes to onError and is answered 500. */
   onRequest(req: HttpRequest, res: HttpResponse): void | Promise<void>;
+  /**
+   * An HTTP/2 request with sound headers, before it is wrapped for Node's compatibility API, which costs more than
+   * the protocol. What it takes does not come to onRequest; what it throws goes to onError, and ends the stream.
+   */
+  onStream?: StreamHandler;
   /** Something was refused before a handler saw it whole. */
   onRefused(reason: RefusedReason): void;
   /** A fault of ours: a throwing handler, a write after the end. To be logged; never the peer's doing. */

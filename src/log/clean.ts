@@ -1,5 +1,6 @@
 const MAX_DEPTH = 6;
 const MAX_ITEMS = 100;
+const MAX_KNOWN_KEYS = 1_000;
 const MAX_STACK_CHARACTERS = 16 * 1024;
 const SECRET_KEY =
   /(authorization|cookies?|passw(or)?d|passphrase|secrets?|tokens?|apikeys?|secretkey|privatekey|credentials?)$/;
@@ -12,11 +13,28 @@ export function clean(value: unknown, depth = 0): unknown {
   if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
   if (Array.isArray(value)) return value.slice(0, MAX_ITEMS).map((item) => clean(item, depth + 1));
   if ('toJSON' in value) return value;
-  const secret = (key: string) => SECRET_KEY.test(key.replace(/[-_]/g, '').toLowerCase());
-  const entries = Object.entries(value).slice(0, MAX_ITEMS);
-  return Object.fromEntries(
-    entries.map(([key, inner]) => [key, secret(key) ? '[redacted]' : clean(inner, depth + 1)]),
-  );
+  const cleaned: Record<string, unknown> = {};
+  let items = 0;
+  for (const [key, inner] of Object.entries(value)) {
+    if (++items > MAX_ITEMS) break;
+    // Not by assignment: a key may be `__proto__`.
+    if (key === '__proto__')
+      Object.defineProperty(cleaned, key, { value: clean(inner, depth + 1), enumerable: true });
+    else cleaned[key] = isSecret(key) ? '[redacted]' : clean(inner, depth + 1);
+  }
+  return cleaned;
+}
+
+/** The keys of log lines are few, and the same for every line. */
+const knownKeys = new Map<string, boolean>();
+
+function isSecret(key: string): boolean {
+  let secret = knownKeys.get(key);
+  if (secret === undefined) {
+    secret = SECRET_KEY.test(key.replace(/[-_]/g, '').toLowerCase());
+    if (knownKeys.size < MAX_KNOWN_KEYS) knownKeys.set(key, secret);
+  }
+  return secret;
 }
 
 function cleanError(error: Error, depth: number): Record<string, unknown> {

@@ -11,7 +11,7 @@ const FLUSH_LIMIT_MS = 1000;
 const RETRY_MS = 100;
 /** How long a line stays in the buffer of a quiet service. */
 const FLUSH_AFTER_MS = 500;
-const MIN_WRITE_CHARACTERS = 4096;
+const MIN_WRITE_CHARACTERS = 64 * 1024;
 /** What waits at most for a slow reader; lines beyond it are dropped and counted. */
 const MAX_WAITING_CHARACTERS = 8 * 1024 * 1024;
 

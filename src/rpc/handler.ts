@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Readable } from 'node:stream';
 import { Code, type ConnectRouter, createConnectRouter } from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import {
@@ -20,10 +21,11 @@ import type { Writer } from '../domain/writer.ts';
 import type { Logger } from '../log.ts';
 import type { RpcMetrics } from '../metrics.ts';
 import type { Authenticator } from './auth/index.ts';
-import { CALL, valuesOf } from './call.ts';
+import { CALL, valuesFor, valuesOf } from './call.ts';
 import { openCall } from './gate.ts';
 import { type HealthRegistry, registerHealth } from './health/index.ts';
 import { codeName, createInterceptors } from './interceptors.ts';
+import { createLane, type Http2Request, recordMethods, type Unread } from './lane/index.ts';
 import type { RateLimiter } from './rate-limit.ts';
 import { registerReflection } from './reflection/index.ts';
 import { createSequenceService } from './sequence-service.ts';
@@ -49,6 +51,18 @@ export interface RpcOptions {
   readonly defaultDeadlineMs: number;
   /** Where there is a limit to the calls of one caller. */
   readonly rateLimiter?: RateLimiter | undefined;
+  /** Whether plain unary calls take the lane. */
+  readonly lane: boolean;
+}
+
+/** Answers RPCs. */
+export interface RpcHandler {
+  (request: NodeRequest, response: NodeResponse): void;
+  /**
+   * Takes a request over HTTP/2 before Node wraps it for its compatibility API, if it is one for the lane; false
+   * where it is to be wrapped. Undefined without a lane.
+   */
+  readonly takeHttp2: ((request: Http2Request) => boolean) | undefined;
 }
 
 /** A path that is none of ours may be as long as a header section. */
@@ -63,25 +77,25 @@ export const SERVICES = [SequenceService, SyncService, Health, ServerReflection,
 /**
  * Answers RPCs in gRPC, gRPC-web and Connect; what is no RPC of ours gets 404 with an empty body.
  *
- * It is connect-node's `connectNodeAdapter` with five differences: calls without a deadline get one, messages
+ * It is connect-node's `connectNodeAdapter` behind a lane for plain unary calls, with five differences: calls without a deadline get one, messages
  * that cannot be decoded are INVALID_ARGUMENT, what is refused before a handler is counted, a connection outlives a
  * request that was answered before it was read, and calls beyond what can be answered in time are refused.
  *
  * @throws what connect-node throws for a request without a usable authority; the listener refuses those before
  */
-export function createRpcHandler(
-  options: RpcOptions,
-): (request: NodeRequest, response: NodeResponse) => void {
+export function createRpcHandler(options: RpcOptions): RpcHandler {
   const { metrics, logger } = options;
-  const router = createConnectRouter({
+  const routerOptions = {
     interceptors: createInterceptors(options),
     requestGate: openCall,
     readMaxBytes: options.maxBodyBytes,
     acceptCompression: [compressionGzip, compressionBrotli],
     jsonOptions: { ignoreUnknownFields: false },
-  });
+  };
+  const { router, methods } = recordMethods(createConnectRouter(routerOptions));
   register(router, options);
   const shedder = new Shedder(options);
+  const tellsAddress = options.rateLimiter !== undefined;
   const handlers = new Map<string, UniversalHandler>(
     router.handlers.map((handler) => [handler.requestPath, handler]),
   );
@@ -99,12 +113,12 @@ export function createRpcHandler(
     handler: UniversalHandler,
     request: NodeRequest,
     response: NodeResponse,
+    unread: Unread,
   ): Promise<void> {
-    const values = valuesOf(request, options.rateLimiter !== undefined);
+    const values = valuesOf(request, tellsAddress);
     const universal = {
       ...universalRequestFromNodeRequest(request, response, undefined, values),
-      // Whoever stops to read must not destroy the request: on HTTP/1.1 the connection would never read again.
-      body: request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
+      body: unread.body,
     };
     // A health Watch stays open for as long as its client likes.
     const mayStayOpen = handler.method.methodKind === 'server_streaming';
@@ -127,11 +141,11 @@ export function createRpcHandler(
     );
     if (values.get(CALL) === undefined) refuse(handler.requestPath, `http_${made.status}`);
     // An HTTP/2 response finishes only when its stream closes, for which this is needed.
-    ('stream' in response ? response.stream : response).once('finish', () => discardRest(request));
+    ('stream' in response ? response.stream : response).once('finish', () => discardRest(unread.source));
     await universalResponseToNodeResponse(made, response);
   }
 
-  return (request, response) => {
+  function handle(request: NodeRequest, response: NodeResponse, unread: Unread): void {
     const path = request.url?.split('?', 1)[0] ?? '';
     const handler = handlers.get(path);
     if (handler === undefined) {
@@ -140,13 +154,61 @@ export function createRpcHandler(
       response.end();
       return;
     }
-    if (!shedder.admit(path, request, response)) return;
-    answer(handler, request, response).catch((error: unknown) => {
-      // The client has gone before its answer was written; there is nobody left to tell.
-      logger.debug({ err: error, path }, 'the answer could not be sent');
+    answer(handler, request, response, unread).catch((error: unknown) => {
+      unsent(error, path);
       response.destroy();
     });
+  }
+
+  /** The client has gone before its answer was written; there is nobody left to tell. */
+  function unsent(error: unknown, path: string): void {
+    logger.debug({ err: error, path }, 'the answer could not be sent');
+  }
+
+  const lane = options.lane
+    ? createLane({
+        ...routerOptions,
+        methods,
+        contextValues: ({ socket }) => valuesFor(socket, tellsAddress),
+        defaultTimeoutMs: options.defaultDeadlineMs,
+        fallback: {
+          http1: handle,
+          http2: ({ stream, headers, rawHeaders, answerHeaders }, unread) => {
+            const response = new Http2ServerResponse(stream);
+            for (const [name, value] of Object.entries(answerHeaders)) response.setHeader(name, value);
+            handle(new Http2ServerRequest(stream, headers, {}, rawHeaders), response, unread);
+          },
+        },
+        onTaken: () => metrics.laneTaken.inc(),
+        onGone: (path, values) => refuse(path, codeName(Code.Canceled), values.get(CALL)?.correlationId),
+        onError: unsent,
+      })
+    : undefined;
+
+  function takeHttp1(request: IncomingMessage, response: ServerResponse): boolean {
+    const path = request.url ?? '';
+    if (!lane || !shedder.hasRoom(path) || !lane.takeHttp1(request, response)) return false;
+    shedder.hold(path, request, response);
+    return true;
+  }
+
+  function takeHttp2(request: Http2Request): boolean {
+    const { stream, headers } = request;
+    const path = headers[':path'] ?? '';
+    // One that there is no room for is refused when it has been wrapped.
+    if (!lane || !shedder.hasRoom(path) || !lane.takeHttp2(request)) return false;
+    shedder.hold(path, stream, stream);
+    return true;
+  }
+
+  const handler = (request: NodeRequest, response: NodeResponse) => {
+    const isHttp1 = !('stream' in request) && !('stream' in response);
+    if (isHttp1 && takeHttp1(request, response)) return;
+    if (!shedder.admit(request.url?.split('?', 1)[0] ?? '', request, response)) return;
+    // Whoever stops to read must not destroy the request: on HTTP/1.1 the connection would never read again.
+    handle(request, response, { body: request.iterator({ destroyOnReturn: false }), source: request });
   };
+  return Object.assign(handler, { takeHttp2: lane && takeHttp2 });
 }
 
 function isReset(request: NodeRequest): boolean {
@@ -158,10 +220,10 @@ function isReset(request: NodeRequest): boolean {
  * Node then waits for a reader, on HTTP/1.1 with every later request of the connection behind it. The listener's
  * request time-out bounds it.
  */
-function discardRest(request: NodeRequest): void {
-  if (request.readableEnded) return;
-  request.removeAllListeners('readable');
-  request.resume();
+function discardRest(source: Readable): void {
+  if (source.readableEnded) return;
+  source.removeAllListeners('readable');
+  source.resume();
 }
 
 function register(router: ConnectRouter, { writer, reader, sync, health }: RpcOptions): void {

@@ -21,6 +21,7 @@ test('the defaults', () => {
       corsOrigins: [],
       defaultDeadlineMs: 30_000,
       maxBodyBytes: 4 * MIB,
+      lane: 'on',
       headersTimeoutMs: 10_000,
       requestTimeoutMs: 30_000,
       idleTimeoutMs: 120_000,

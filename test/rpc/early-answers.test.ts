@@ -1,6 +1,8 @@
 import http from 'node:http';
 import http2 from 'node:http2';
+import net from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { startApp } from '../support/app.ts';
 import { frame, headersOf, pathOf } from '../support/wire.ts';
@@ -55,4 +57,20 @@ test('HTTP/2: a stream whose body was too large ends, though its client sends on
   const begun = performance.now();
   expect(await app.stop()).toBe(true);
   expect(performance.now() - begun).toBeLessThan(2_000);
+});
+
+test('HTTP/1.1: a client that goes away, before its turn, from a request that was answered unread harms nothing', async () => {
+  const { port, url } = await startApp();
+  const requestOf = (verb: string, method: string, body: string) =>
+    `${verb} ${pathOf(method)} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n` +
+    `content-length: ${body.length}\r\n\r\n${body}`;
+  const first = requestOf('POST', 'GetSequence', '{"elementType":1}');
+  const second = requestOf('DELETE', 'CreateVersion', JSON.stringify({ comment: 'x'.repeat(400) }));
+  for (let i = 0; i < 10; i++) {
+    const socket = net.connect(port, '127.0.0.1').resume();
+    socket.end(first + second);
+    await new Promise((resolve) => socket.once('close', resolve));
+    await sleep(5);
+  }
+  expect((await fetch(`${url}/livez`)).status).toBe(200);
 });

@@ -91,7 +91,7 @@ describe('floors', () => {
     expect(users.filter(({ from }) => !rooms.includes(roomOf(from))).map(named)).toEqual([]);
   });
 
-  test.each(['src/rpc/health', 'src/rpc/reflection'])('%s could be a package', (folder) => {
+  test.each(['src/rpc/health', 'src/rpc/reflection', 'src/rpc/lane'])('%s could be a package', (folder) => {
     const own = imports.filter(({ from }) => from.startsWith(`${folder}/`));
     expect(own.length).toBeGreaterThan(0);
     const foreign = own.filter(({ to }) => to.startsWith('src/') && !to.startsWith(`${folder}/`));

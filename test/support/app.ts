@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type App, type AppOverrides, createApp } from '../../src/app.ts';
 import { type Environment, loadConfig } from '../../src/config.ts';
+import { laneOfProject } from './lane.ts';
 import { urlOf } from './place.ts';
 import { temporaryFolder } from './temporary.ts';
 
@@ -27,7 +28,13 @@ export async function startAppOn(
   env: Environment = {},
   overrides: AppOverrides = {},
 ): Promise<RunningApp> {
-  const config = loadConfig({ PORT: '0', LOG_LEVEL: 'silent', DATABASE_URL: urlOf(file), ...env });
+  const config = loadConfig({
+    PORT: '0',
+    LOG_LEVEL: 'silent',
+    DATABASE_URL: urlOf(file),
+    ...laneOfProject(),
+    ...env,
+  });
   const app = createApp(config, overrides);
   onTestFinished(async () => {
     await app.stop();

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
+import { laneOfProject } from './lane.ts';
 import { temporaryFolder } from './temporary.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
@@ -39,7 +40,7 @@ export async function startSource(file: string, options: SourceOptions = {}): Pr
   const { args = [], env = {}, execArgs = [], stdout: output = 'pipe' } = options;
   const child = spawn(process.execPath, [...execArgs, `${ROOT}src/${file}`, ...args], {
     cwd: options.cwd ?? (await temporaryFolder()),
-    env: { PATH: process.env['PATH'], ...env },
+    env: { PATH: process.env['PATH'], ...laneOfProject(), ...env },
     stdio: ['ignore', output, 'pipe'],
     ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }),
   });

@@ -6,6 +6,7 @@ import { type AppOverrides, createApp } from '../../src/app.ts';
 import { type Environment, loadConfig } from '../../src/config.ts';
 import { verifyDatabase } from '../../src/db/database.ts';
 import type { RunningApp } from './app.ts';
+import { laneOfProject } from './lane.ts';
 import { placeOf } from './place.ts';
 import { hangUp } from './wire.ts';
 
@@ -20,7 +21,13 @@ export function sharedApp(env: Environment = {}, overrides: AppOverrides = {}): 
   beforeAll(async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sequence-'));
     const file = join(folder, 'sequence.db');
-    const config = loadConfig({ PORT: '0', LOG_LEVEL: 'silent', DATABASE_URL: `sqlite:///${file}`, ...env });
+    const config = loadConfig({
+      PORT: '0',
+      LOG_LEVEL: 'silent',
+      DATABASE_URL: `sqlite:///${file}`,
+      ...laneOfProject(),
+      ...env,
+    });
     const app = createApp(config, overrides);
     const { port } = await app.start();
     running = { app, port, url: `http://127.0.0.1:${port}`, file };

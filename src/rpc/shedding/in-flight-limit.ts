@@ -56,6 +56,12 @@ export class InFlightLimit {
     return this.#perSecond;
   }
 
+  /** Whether a call might enter now. */
+  hasRoom(nowMs: number): boolean {
+    this.#measure(nowMs);
+    return this.#running + 1 <= this.#limit;
+  }
+
   /** Whether a call may run that comes now; where it does, `leave` has to follow. */
   enter(nowMs: number): boolean {
     this.#measure(nowMs);

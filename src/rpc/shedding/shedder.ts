@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Readable, Writable } from 'node:stream';
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { SequenceService } from '../../../gen/fountain/sequence/v1/sequence_pb.js';
 import type { Logger } from '../../log.ts';
@@ -60,21 +61,34 @@ export class Shedder {
 
   /** Whether the call is let in; where it is not, it has been answered, or will be in a moment. */
   admit(path: string, request: Request, response: Response): boolean {
+    if (this.hold(path, request, response)) return true;
+    this.#refuse(request, response);
+    return false;
+  }
+
+  /** Whether a call that comes now would be let in. */
+  hasRoom(path: string): boolean {
+    return this.#limits.get(path)?.hasRoom(performance.now()) ?? true;
+  }
+
+  /**
+   * Gives a call a place until its answer is closed; false, and nothing is done, where there is none.
+   *
+   * @param message of which it is seen whether it has come
+   */
+  hold(path: string, message: IncomingMessage | Readable, answer: Writable): boolean {
     const limit = this.#limits.get(path);
     if (limit === undefined) return true;
-    if (!limit.enter(performance.now())) {
-      this.#refuse(request, response);
-      return false;
-    }
-    const call = new Call(limit, request);
-    response.once('close', () => call.leave());
+    if (!limit.enter(performance.now())) return false;
+    const call = new Call(limit, message);
+    answer.once('close', () => call.leave());
     if (this.#fresh.push(call) === 1) setImmediate(() => this.#look());
     return true;
   }
 
   /** A message that does not come with its headers holds no place: else a few slow senders would take them all. */
   #look(): void {
-    for (const call of this.#fresh) if (!call.request.complete) call.leave();
+    for (const call of this.#fresh) if (!call.hasMessage) call.leave();
     this.#fresh = [];
   }
 
@@ -99,13 +113,19 @@ export class Shedder {
 
 /** A call that was let in. */
 class Call {
-  readonly request: Request;
+  readonly #message: IncomingMessage | Readable;
   readonly #limit: InFlightLimit;
   #left = false;
 
-  constructor(limit: InFlightLimit, request: Request) {
+  constructor(limit: InFlightLimit, message: IncomingMessage | Readable) {
     this.#limit = limit;
-    this.request = request;
+    this.#message = message;
+  }
+
+  /** Whether its message has come, if only to here. */
+  get hasMessage(): boolean {
+    const message = this.#message;
+    return 'complete' in message ? message.complete : message.readableEnded || message.destroyed;
   }
 
   leave(): void {
