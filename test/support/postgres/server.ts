@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { chmod, chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -37,6 +38,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const folder = await mkdtemp(join(tmpdir(), 'sequence-postgres-'));
   // PostgreSQL refuses to run as root: the package runs it as `postgres` then, who has to get here.
   await chmod(folder, 0o755);
+  // The package ends the server where the tests are interrupted; its data goes then too.
+  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  process.once('exit', remove);
   const databaseDir = join(folder, 'data');
   const port = await freePort();
   const log: string[] = [];
@@ -87,6 +91,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     },
     async stop() {
       await server.stop();
+      process.off('exit', remove);
       await rm(folder, { recursive: true, force: true });
     },
   };
