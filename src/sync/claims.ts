@@ -129,7 +129,7 @@ export class MemoryClaims implements Claims {
     try {
       const reserved = {
         documents: Math.ceil(limits.documents / RESERVED_SHARE),
-        bytes: limits.bytes / RESERVED_SHARE,
+        bytes: Math.floor(limits.bytes / RESERVED_SHARE),
       };
       const low = await this.#page(1, reserved, now, leaseEnd, claims);
       const high = await this.#page(0, rest(limits, claims), now, leaseEnd, claims);
