@@ -1,8 +1,10 @@
 import type { DataSource } from 'typeorm';
 import { POSTGRES } from './engine.ts';
+import { PostgresHints } from './hints.ts';
 import { migrateUnderLock } from './migrate.ts';
 import type { DatabaseOptions, OpenParts } from './open.ts';
 import {
+  connectionOptions,
   openPostgresSource,
   type PostgresAddress,
   type PostgresPoolOptions,
@@ -49,14 +51,17 @@ export async function openPostgres(
   const migrated = await withSource(address, `${name} migrate`, (source) =>
     migrateUnderLock(source, options.migrate),
   );
-  // One more, to cancel what the others run.
-  const writerSource = await open({ size: writers + 1, name: `${name} write`, settings: ALWAYS_BY_INDEX });
+  // One more, to cancel what the others run; and one for the leases and tasks of the service's own.
+  const writerSource = await open({ size: writers + 2, name: `${name} write`, settings: ALWAYS_BY_INDEX });
   const writer = new PostgresWriter(postgresPool(writerSource));
   closers.push(() => writer.close());
   const reader = await open({ size: options.readers, name: `${name} read`, readOnly: true });
   const syncReader = await open({ size: SYNC_READERS, name: `${name} sync`, readOnly: true });
+  const hints = new PostgresHints(await connectionOptions(address, `${name} hints`));
+  closers.push(() => hints.close());
   return {
     engine: POSTGRES,
+    hints,
     lanes: writers,
     writer,
     reads: new Reads([reader], POSTGRES),

@@ -89,6 +89,22 @@ export async function openPostgresSource(
   return source;
 }
 
+/** How to open a connection that is nobody's but the caller's. */
+export async function connectionOptions(address: PostgresAddress, name: string): Promise<pg.ClientConfig> {
+  const { host, port, user, password, database } = address.url;
+  return {
+    host,
+    port,
+    user,
+    password,
+    database,
+    ssl: (await tlsOptions(address)) as pg.ClientConfig['ssl'],
+    application_name: name,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+  };
+}
+
 /** The driver's pool under a DataSource. */
 export function postgresPool(source: DataSource): pg.Pool {
   return (source.driver as unknown as { master: pg.Pool }).master;
