@@ -5,13 +5,8 @@ import { findBatch } from '../db/queries/changes.ts';
 import type { WriteTransaction } from '../db/transaction.ts';
 import { Admission } from './admission.ts';
 import { type Outcome, type Postponed, runBatch } from './batch.ts';
-import {
-  DatabaseUnavailableError,
-  DeadlineExceededError,
-  type DomainError,
-  InternalError,
-  OutcomeUnknownError,
-} from './errors.ts';
+import { callerError } from './caller-error.ts';
+import { DeadlineExceededError } from './errors.ts';
 import type { ElementType } from './model.ts';
 import type { PendingWrite } from './pending-write.ts';
 import { type QueueUse, WriteQueue } from './write-queue.ts';
@@ -262,19 +257,4 @@ function mayPass(error: unknown): boolean {
 
 function outcomeLabel(error: unknown): string {
   return error instanceof DatabaseError ? error.kind : 'failed';
-}
-
-function callerError(error: unknown): DomainError {
-  if (!(error instanceof DatabaseError)) return new InternalError(error);
-  switch (error.kind) {
-    case 'conflict':
-    case 'unavailable':
-      return new DatabaseUnavailableError(error);
-    case 'timeout':
-      return new DeadlineExceededError();
-    case 'outcome_unknown':
-      return new OutcomeUnknownError(error);
-    case 'data':
-      return new InternalError(error);
-  }
 }

@@ -18,6 +18,8 @@ export interface PostgresProxy {
   hang(): void;
   /** Resets what hangs, and passes on from now on. */
   reset(): void;
+  /** New connections go to another server of this machine. */
+  point(place: string): void;
 }
 
 const COMMIT = Buffer.from('COMMIT\0');
@@ -26,7 +28,7 @@ const HEAD = 5;
 
 /** Starts a proxy in front of a server on this machine; it ends when the test has finished. */
 export async function startPostgresProxy(place: string): Promise<PostgresProxy> {
-  const target = new URL(place);
+  let target = new URL(place);
   const sockets = new Set<Socket>();
   let fault: CommitFault | undefined;
   let hanging = false;
@@ -84,6 +86,9 @@ export async function startPostgresProxy(place: string): Promise<PostgresProxy> 
     reset: () => {
       hanging = false;
       for (const socket of sockets) socket.resetAndDestroy();
+    },
+    point: (other) => {
+      target = new URL(other);
     },
   };
 }
