@@ -84,6 +84,20 @@ export const COMMANDS: readonly Command[] = [
     run: async () => (await import('./restore.ts')).restored(),
   },
   {
+    name: 'copy',
+    summary:
+      'copies a database into an empty one, from SQLite to PostgreSQL or back, while no service runs on either',
+    details: [
+      'All of it, what the search index is still owed included; checked on both sides. Aborted, it leaves nothing.',
+      'Exit code: 0 when the copy is whole, 1 when nothing was copied.',
+    ],
+    options: {
+      from: { type: 'string', value: 'URL', summary: 'the DATABASE_URL to read' },
+      to: { type: 'string', value: 'URL', summary: 'the DATABASE_URL to fill' },
+    },
+    run: async ({ from, to }) => (await import('./copy.ts')).copy(from, to),
+  },
+  {
     name: 'healthcheck',
     summary: 'asks the running service of this configuration whether it is ready',
     details: ['Waits 2 s at most. Exit code: 0 when it is ready, 1 when it is not.'],
