@@ -25,9 +25,9 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'migrate',
-    summary: 'brings the schema of DATABASE_URL up to date, while no service writes it',
+    summary: 'brings the schema of DATABASE_URL up to date',
     details: [
-      'Creates the database where there is none.',
+      'Creates the database where there is none. On SQLite while no service runs; on PostgreSQL services go on.',
       'Exit code: 0 when the schema is up to date, 1 when it is not.',
     ],
     options: {
