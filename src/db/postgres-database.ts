@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { POSTGRES } from './engine.ts';
-import { migrateUnderLock } from './migrate.ts';
+import { MIGRATE_LOCK_TIMEOUT_MS, migrateUnderLock } from './migrate.ts';
 import type { DatabaseOptions, OpenParts } from './open.ts';
 import {
   openPostgresSource,
@@ -46,8 +46,11 @@ export async function openPostgres(
     closers.push(() => source.destroy());
     return source;
   };
-  const migrated = await withSource(address, `${name} migrate`, (source) =>
-    migrateUnderLock(source, options.migrate),
+  const migrated = await withSource(
+    address,
+    `${name} migrate`,
+    (source) => migrateUnderLock(source, options.migrate),
+    MIGRATE_LOCK_TIMEOUT_MS,
   );
   // One more, to cancel what the others run.
   const writerSource = await open({ size: writers + 1, name: `${name} write`, settings: ALWAYS_BY_INDEX });
@@ -70,13 +73,9 @@ export async function withSource<T>(
   address: PostgresAddress,
   name: string,
   use: (source: DataSource) => Promise<T>,
+  lockTimeoutMs = 0,
 ): Promise<T> {
-  const source = await openPostgresSource(address, {
-    size: 2,
-    name,
-    statementTimeoutMs: 0,
-    lockTimeoutMs: 0,
-  });
+  const source = await openPostgresSource(address, { size: 2, name, statementTimeoutMs: 0, lockTimeoutMs });
   try {
     return await use(source);
   } finally {
