@@ -13,10 +13,13 @@ import type { WriteTransaction } from './transaction.ts';
 import { type Verification, verify } from './verify.ts';
 import { takeWriteLock } from './write-lock.ts';
 
-/** Rows at a time: with the largest content that there may be, 64 MiB of it. */
-const PAGE_ROWS = 250;
+/** What is copied at a time, at most; of text in bytes, beyond the first row. */
+const PAGE_ROWS = 1_000;
+const PAGE_BYTES = 4 * 1024 * 1024;
 /** One transaction for all: as long as it takes. */
 const TIMEOUT_MS = 2 ** 31 - 1;
+/** Of a large table, counting takes its time. */
+const STATEMENT_TIMEOUT_MS = 3_600_000;
 
 /** How far a copy has come. */
 export interface CopyProgress {
@@ -42,12 +45,20 @@ export async function copyDatabase(
     if (pending.length > 0)
       throw new DatabaseStartError(`${name} lacks the migration(s) ${pending.join(', ')}`);
     refuseViolations(name, await verify(source));
-    const target = await openDatabase({ ...to, readers: 1, writers: 1, migrate: 'check' });
+    const target = await openDatabase({
+      ...to,
+      readers: 1,
+      writers: 1,
+      migrate: 'check',
+      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    });
     try {
       await source.transaction('SERIALIZABLE', async (manager) => {
         if (from.url.engine === 'postgres') await manager.query(LOCK_SOURCE);
+        const counts = new Map<Table, number>();
+        for (const table of TABLES) counts.set(table, await countOf(manager, table));
         await target.writer.transaction(
-          (tx) => copyTables(manager, tx, describeDatabase(to.url), progress),
+          (tx) => copyTables(manager, tx, { counts, target: describeDatabase(to.url), progress }),
           TIMEOUT_MS,
         );
       });
@@ -99,19 +110,22 @@ const NEXT_ID: Statement = {
   postgres: `SELECT setval(pg_get_serial_sequence('sequence', 'id'), max(id)) FROM sequence HAVING max(id) > 0`,
 };
 
+// A service that starts right now would plan by those of empty tables.
+const STATISTICS: Statement = { sqlite: 'SELECT 1', postgres: `ANALYZE ${NAMES}` };
+
 async function copyTables(
   source: EntityManager,
   tx: WriteTransaction,
-  target: string,
-  progress: CopyProgress,
+  {
+    counts,
+    target,
+    progress,
+  }: { counts: ReadonlyMap<Table, number>; target: string; progress: CopyProgress },
 ): Promise<void> {
   tx.execute(LOCK_TARGET);
-  const counts = new Map<Table, number>();
-  for (const table of TABLES) {
+  for (const table of TABLES)
     if ((await countOf(tx, table)) > 0)
       throw new DatabaseStartError(`${target} is not empty: there are rows in ${table.name}`);
-    counts.set(table, await countOf(source, table));
-  }
   progress.begin([...counts.values()].reduce((sum, count) => sum + count, 0));
   for (const table of TABLES) {
     const insert = insertInto(table);
@@ -120,7 +134,8 @@ async function copyTables(
       progress.add(rows.length);
     }
   }
-  await tx.query(NEXT_ID);
+  tx.execute(NEXT_ID);
+  tx.execute(STATISTICS);
   for (const [table, count] of counts) {
     const copied = await countOf(tx, table);
     if (copied !== count)
@@ -129,22 +144,34 @@ async function copyTables(
 }
 
 /** The rows of a table in the order of its key, each as its values in the order of the columns. */
-async function* pagesOf(source: EntityManager, table: Table): AsyncGenerator<unknown[][]> {
-  const names = table.columns.map(({ name }) => name);
-  const keys = table.columns.filter(({ key }) => key).map(({ name }) => name);
+async function* pagesOf(source: EntityManager, { name, columns }: Table): AsyncGenerator<unknown[][]> {
+  const names = columns.map((column) => column.name);
+  const keys = columns.filter(({ key }) => key).map((column) => column.name);
+  const texts = columns.filter(({ type }) => type === 'text').map((column) => column.name);
   const mark = source.connection.options.type === 'postgres' ? '$' : '?';
-  const after = keys.map((_, index) => `${mark}${index + 1}`).join(', ');
-  const sql = `SELECT ${names.join(', ')} FROM ${table.name} WHERE (${keys.join(', ')}) > (${after})
-    ORDER BY ${keys.join(', ')} LIMIT ${PAGE_ROWS}`;
+  const place = (first: number) => `(${keys.map((_, index) => `${mark}${first + index}`).join(', ')})`;
+  const key = `(${keys.join(', ')})`;
+  const order = keys.join(', ');
+  const bytes = ['0', ...texts.map((text) => `coalesce(octet_length(${text}), 0)`)].join(' + ');
+  const measure = `SELECT ${order}, ${bytes} AS bytes FROM ${name} WHERE ${key} > ${place(1)}
+    ORDER BY ${order} LIMIT ${PAGE_ROWS}`;
+  const read = `SELECT ${names.join(', ')} FROM ${name}
+    WHERE ${key} > ${place(1)} AND ${key} <= ${place(1 + keys.length)} ORDER BY ${order}`;
   // Before all: keys are not negative.
   let last: unknown[] = keys.map(() => -1);
   for (;;) {
-    const rows = await source.query<Record<string, unknown>[]>(sql, last);
-    const end = rows.at(-1);
+    const measured = await source.query<(Record<string, unknown> & { bytes: number })[]>(measure, last);
+    let total = 0;
+    const over = measured.findIndex((row, index) => {
+      total += row.bytes;
+      return index > 0 && total > PAGE_BYTES;
+    });
+    const end = measured.at(over === -1 ? -1 : over - 1);
     if (end === undefined) return;
-    yield rows.map((row) => names.map((name) => row[name]));
-    if (rows.length < PAGE_ROWS) return;
-    last = keys.map((key) => end[key]);
+    const upTo = keys.map((column) => end[column]);
+    const rows = await source.query<Record<string, unknown>[]>(read, [...last, ...upTo]);
+    yield rows.map((row) => names.map((column) => row[column]));
+    last = upTo;
   }
 }
 

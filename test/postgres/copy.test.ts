@@ -57,8 +57,11 @@ test('from SQLite to PostgreSQL and back: all rows, and the index and its debts'
   const answer = await client.generate(asked);
   await client.batchGenerate({
     ...AT,
-    items: Array.from({ length: 600 }, (_, id) => ({ elementId: BigInt(id + 1), comment: `${id}` })),
+    items: Array.from({ length: 1_000 }, (_, id) => ({ elementId: BigInt(id + 1), comment: `${id}` })),
   });
+  // More than a page, in rows and in bytes.
+  const large = { text: 'ß'.repeat(100_000) };
+  for (let id = 2_000n; id < 2_040n; id++) await client.generate({ ...AT, elementId: id, content: large });
   for (let turn = 0; turn < 3; turn++)
     await client.createVersion({ ...AT, elementId: LARGEST, content: turn === 1 ? CONTENT : { turn } });
   await client.generate({ scope: 'book', elementType: 1, elementId: 1n });
@@ -75,7 +78,7 @@ test('from SQLite to PostgreSQL and back: all rows, and the index and its debts'
   const place = await ENGINE.emptyPlace();
   const copied = await copy(file, place);
   expect(copied).toMatchObject({ code: 0, stderr: '' });
-  expect(copied.stdout).toContain(': 2 sequences, 601 elements, 604 versions\n');
+  expect(copied.stdout).toContain(': 2 sequences, 1041 elements, 1044 versions\n');
   expect(await dump(place)).toEqual(before);
 
   const back = await sqliteFile();
