@@ -32,6 +32,29 @@ test(
 );
 
 test(
+  'connections break at the commit: it happens late, or never',
+  async () => {
+    const place = await ENGINE.newPlace();
+    const proxy = await startPostgresProxy(place);
+    let cut = 0;
+    await live({
+      url: proxy.url(place),
+      place: () => place,
+      async blow() {
+        const end = performance.now() + STORM_MS;
+        while (performance.now() < end) {
+          cut += 1;
+          proxy.cutCommit(cut % 2 === 0 ? { lateMs: 150 } : { lostMs: 150 });
+          await sleep(20 + Math.random() * 100);
+        }
+      },
+    });
+    expect(cut).toBeGreaterThan(10);
+  },
+  LIMIT_MS,
+);
+
+test(
   'the socket to the database hangs, then resets',
   async () => {
     const place = await ENGINE.newPlace();
