@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { POSTGRES } from './engine.ts';
 import { PostgresHints } from './hints.ts';
-import { migrateUnderLock } from './migrate.ts';
+import { MIGRATE_LOCK_TIMEOUT_MS, migrateUnderLock } from './migrate.ts';
 import type { DatabaseOptions, OpenParts } from './open.ts';
 import {
   connectionOptions,
@@ -48,8 +48,11 @@ export async function openPostgres(
     closers.push(() => source.destroy());
     return source;
   };
-  const migrated = await withSource(address, `${name} migrate`, (source) =>
-    migrateUnderLock(source, options.migrate),
+  const migrated = await withSource(
+    address,
+    `${name} migrate`,
+    (source) => migrateUnderLock(source, options.migrate),
+    MIGRATE_LOCK_TIMEOUT_MS,
   );
   // One more, to cancel what the others run; and one for the leases and tasks of the service's own.
   const writerSource = await open({ size: writers + 2, name: `${name} write`, settings: ALWAYS_BY_INDEX });
@@ -75,13 +78,9 @@ export async function withSource<T>(
   address: PostgresAddress,
   name: string,
   use: (source: DataSource) => Promise<T>,
+  lockTimeoutMs = 0,
 ): Promise<T> {
-  const source = await openPostgresSource(address, {
-    size: 2,
-    name,
-    statementTimeoutMs: 0,
-    lockTimeoutMs: 0,
-  });
+  const source = await openPostgresSource(address, { size: 2, name, statementTimeoutMs: 0, lockTimeoutMs });
   try {
     return await use(source);
   } finally {

@@ -67,6 +67,7 @@ export async function openPostgresSource(
     // An idle connection was lost. The pool opens another; where it cannot, whoever needs it is told.
     poolErrorHandler: () => {},
     extra: {
+      Client,
       types: { getTypeParser },
       pipeline: true,
       keepAlive: true,
@@ -103,6 +104,17 @@ export async function connectionOptions(address: PostgresAddress, name: string):
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
   };
+}
+
+/**
+ * A connection whose loss is never uncaught. Between the pool, which hands it out while the server's last packet is
+ * still being read, and whoever gets it, there is a moment in which nobody listens; its next statement tells.
+ */
+class Client extends pg.Client {
+  constructor(config: pg.ClientConfig) {
+    super(config);
+    this.on('error', () => {});
+  }
 }
 
 /** The driver's pool under a DataSource. */
