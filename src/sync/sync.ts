@@ -324,7 +324,11 @@ export class Sync implements SyncControl {
     if (performance.now() < this.#finishAfter) return false;
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(limits.callTimeoutMs)]);
     try {
-      await target!.deleteOlder(resync, resync.generation, bounded);
+      if (!(await target!.deleteOlder(resync, resync.generation, bounded)))
+        logger.warn(
+          { generation: resync.generation },
+          'the index cannot be searched for what older generations left; it stays there',
+        );
     } catch (error) {
       if (!(error instanceof OutageError) || error.collectionMissing) throw error;
       // Documents that can be sent do not wait for what cannot be deleted.
