@@ -24,6 +24,8 @@ export interface RpcMetrics {
   readonly inFlight: Gauge;
   /** Requests that the protocol layer refused before a handler, by reason. */
   readonly refused: Counter<'reason'>;
+  /** RPCs of callers beyond their rate. */
+  readonly rateLimited: Counter;
   /** RPCs that took the lane. */
   readonly laneTaken: Counter;
 }
@@ -88,6 +90,11 @@ export function createMetrics(): Metrics {
         name: 'sequence_requests_refused_total',
         help: 'Requests that the protocol layer refused before a handler saw them.',
         labelNames: ['reason'],
+        registers,
+      }),
+      rateLimited: new Counter({
+        name: 'sequence_rpc_rate_limited_total',
+        help: 'RPCs refused because their caller had made more than RATE_LIMIT.',
         registers,
       }),
       laneTaken: new Counter({

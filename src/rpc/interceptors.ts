@@ -6,7 +6,7 @@ import {
   type StreamRequest,
   type UnaryRequest,
 } from '@connectrpc/connect';
-import { DeadlineExceededError, PermissionDeniedError } from '../domain/errors.ts';
+import { DeadlineExceededError, PermissionDeniedError, RateLimitedError } from '../domain/errors.ts';
 import type { Logger } from '../log.ts';
 import type { RpcMetrics } from '../metrics.ts';
 import { untilAborted } from '../util/abort.ts';
@@ -86,6 +86,7 @@ function observe({ metrics, logger }: InterceptorOptions): Interceptor {
           { err: error, method, correlation_id: call.correlationId },
           'rpc failed by a fault of ours',
         );
+      if (error instanceof RateLimitedError) metrics.rateLimited.inc();
       finish(codeName(translated.error.code));
       return translated.error;
     };

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { peerName, RateLimiter } from '../../src/rpc/rate-limit.ts';
 import { startApp } from '../support/app.ts';
+import { metricsOf } from '../support/metrics-page.ts';
 import { call, exchange, headersOf, WIRES } from '../support/wire.ts';
 
 const AT = { scope: 'play', elementType: 'ELEMENT_TYPE_SCRIPT' };
@@ -82,6 +83,7 @@ test('over the wire: RATE_LIMITED with RetryInfo in each protocol; health is not
     expect(refused.retryDelayMs).toBeLessThanOrEqual(60_000);
     expect(String(refused.retryDelayMs)).toBe(refused.info!.metadata['retry_after_ms']);
   }
+  expect((await metricsOf(url)).get('sequence_rpc_rate_limited_total')).toBe(WIRES.length);
   const health = {
     path: '/grpc.health.v1.Health/Check',
     headers: headersOf('connect-json'),

@@ -34,14 +34,18 @@
 // (RESOURCE_EXHAUSTED: this caller has made more calls than RATE_LIMIT), both to
 // be tried again after the time in RetryInfo; any write also REQUEST_ID_REUSED
 // (INVALID_ARGUMENT) and OUTCOME_UNKNOWN (UNAVAILABLE: the write may or may not
-// have happened; repeat it with the same request_id).
+// have happened; repeat it with the same request_id). What is refused before it
+// is a call of a method has no reason: a message that cannot be decoded
+// (INVALID_ARGUMENT) or is too large (RESOURCE_EXHAUSTED), an unknown method.
 //
 // Callers. A service may ask who calls: `authorization: Bearer TOKEN`, or a
 // client certificate. Reads need the permission to read in the request's scope,
 // writes the permission to write there; SyncService is for callers with the
-// permission admin, its WaitForSync for those who may read.
+// permission admin in every scope, its Resync of one scope for those who have it
+// there, its WaitForSync for those who may read.
 //
-// Limits. A request body is 4194304 bytes at most, also after decompression.
+// Limits. A request body is 4194304 bytes at most (MAX_BODY_BYTES), also after
+// decompression.
 // Each field's limit stands in the `Rule:` line of its comment, word for word as
 // the error that names it.
 
