@@ -1,7 +1,7 @@
-import type { DataSource } from 'typeorm';
+import type { DataSource, QueryRunner } from 'typeorm';
 import { isNewerRelease, RELEASE } from '../util/release.ts';
 import { MigrationReleaseEntity } from './entities/migration-release.ts';
-import { DatabaseStartError } from './errors.ts';
+import { DatabaseStartError, driverCode } from './errors.ts';
 
 /** Whether to apply migrations at start, or to refuse a database that lacks some. */
 export type MigrateMode = 'auto' | 'check';
@@ -37,16 +37,25 @@ export async function migrate(source: DataSource, mode: MigrateMode): Promise<st
 // Any number that no other program takes in the same database.
 const LOCK = 7_308_604_897;
 
+/** Longer than a migration should take that another process runs. */
+const MAX_WAIT_MS = 60_000;
+const LOCK_NOT_AVAILABLE = '55P03';
+
 /**
  * As {@link migrate}, where several processes may do it at the same time: the whole run is under a lock of the
  * database, and who comes second finds nothing left to do.
+ *
+ * @throws DatabaseStartError also where another process holds the lock for too long
  */
-export async function migrateUnderLock(source: DataSource, mode: MigrateMode): Promise<string[]> {
+export async function migrateUnderLock(
+  source: DataSource,
+  mode: MigrateMode,
+  maxWaitMs = MAX_WAIT_MS,
+): Promise<string[]> {
   const runner = source.createQueryRunner();
   try {
     await runner.connect();
-    // Held by this connection until it is closed.
-    await runner.query('SELECT pg_advisory_lock($1)', [LOCK]);
+    await takeLock(runner, maxWaitMs);
     try {
       return await migrate(source, mode);
     } finally {
@@ -54,6 +63,22 @@ export async function migrateUnderLock(source: DataSource, mode: MigrateMode): P
     }
   } finally {
     await runner.release();
+  }
+}
+
+/** It is held by the connection until that is closed. */
+async function takeLock(runner: QueryRunner, maxWaitMs: number): Promise<void> {
+  await runner.query(`SELECT set_config('lock_timeout', $1, false)`, [String(maxWaitMs)]);
+  try {
+    await runner.query('SELECT pg_advisory_lock($1)', [LOCK]);
+  } catch (error) {
+    if (driverCode(error) !== LOCK_NOT_AVAILABLE) throw error;
+    throw new DatabaseStartError(
+      `another process has been migrating this database for ${maxWaitMs / 1_000} s; start again when it has finished, or end its session (pg_locks has it, as an advisory lock)`,
+      { cause: error },
+    );
+  } finally {
+    await runner.query('RESET lock_timeout');
   }
 }
 
