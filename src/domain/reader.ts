@@ -1,7 +1,7 @@
-import { DatabaseError } from '../db/errors.ts';
 import type { ElementRead, PageLimits, Reads, SequenceRead, VersionRead } from '../db/queries/reads.ts';
+import { callerError } from './caller-error.ts';
 import {
-  DatabaseUnavailableError,
+  DomainError,
   ElementNotFoundError,
   InternalError,
   InvalidFieldError,
@@ -132,8 +132,7 @@ async function guarded<T>(read: Promise<T>): Promise<T> {
   try {
     return await read;
   } catch (error) {
-    if (error instanceof DatabaseError && error.kind === 'unavailable')
-      throw new DatabaseUnavailableError(error);
-    throw new InternalError(error);
+    const told = callerError(error);
+    throw told instanceof DomainError ? told : new InternalError(error);
   }
 }

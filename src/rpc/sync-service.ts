@@ -1,5 +1,6 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { SyncService } from '../../gen/fountain/sequence/v1/sync_pb.js';
+import { callerError } from '../domain/caller-error.ts';
 import type { SyncControl } from '../domain/sync-control.ts';
 import { untilAborted } from '../util/abort.ts';
 import { toElementType, toSequenceKey } from './convert.ts';
@@ -8,7 +9,7 @@ import { toElementType, toSequenceKey } from './convert.ts';
 export function createSyncService(sync: SyncControl): ServiceImpl<typeof SyncService> {
   return {
     async getSyncStatus(_request, context) {
-      const { resync, dirty, parked, ...status } = await untilAborted(sync.status(), context.signal);
+      const { resync, dirty, parked, ...status } = await answered(sync.status(), context.signal);
       return {
         ...status,
         dirty: BigInt(dirty),
@@ -25,11 +26,11 @@ export function createSyncService(sync: SyncControl): ServiceImpl<typeof SyncSer
     },
 
     async listParked(request, context) {
-      return await untilAborted(sync.listParked(request.pageSize, request.pageToken), context.signal);
+      return await answered(sync.listParked(request.pageSize, request.pageToken), context.signal);
     },
 
     async retryParked(request, context) {
-      const retried = await untilAborted(
+      const retried = await answered(
         sync.retryParked(request.all ? 'all' : request.documentIds),
         context.signal,
       );
@@ -38,13 +39,23 @@ export function createSyncService(sync: SyncControl): ServiceImpl<typeof SyncSer
 
     async resync(request, context) {
       const elementType = request.elementType === undefined ? undefined : toElementType(request.elementType);
-      const generation = await untilAborted(sync.resync(request.scope, elementType), context.signal);
+      const generation = await answered(sync.resync(request.scope, elementType), context.signal);
       return { generation: BigInt(generation) };
     },
 
     async waitForSync(request, context) {
-      await sync.waitForSync(toSequenceKey(request), Number(request.revision), context.signal);
+      const { signal } = context;
+      await answered(sync.waitForSync(toSequenceKey(request), Number(request.revision), signal), signal);
       return {};
     },
   };
+}
+
+/** @throws DomainError where the database fails, or the signal's reason */
+async function answered<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await untilAborted(answer, signal);
+  } catch (error) {
+    throw callerError(error);
+  }
 }
