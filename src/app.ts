@@ -230,6 +230,7 @@ class Service implements App {
     sync.start();
 
     const reader = new Reader(database.reads);
+    const rateLimiter = server.rateLimit && new RateLimiter(server.rateLimit);
     const rpc = createRpcHandler({
       writer,
       reader,
@@ -241,12 +242,12 @@ class Service implements App {
       publicDiagnostics,
       maxBodyBytes: server.maxBodyBytes,
       defaultDeadlineMs: server.defaultDeadlineMs,
-      rateLimiter: server.rateLimit && new RateLimiter(server.rateLimit),
+      rateLimiter,
       lane: server.lane === 'on',
     });
     const cors = createCors([...server.corsOrigins]);
     const routes = createPlainRoutes({
-      mayDiagnose: diagnosticsFor(publicDiagnostics, authenticator),
+      mayDiagnose: diagnosticsFor(publicDiagnostics, authenticator, rateLimiter),
       health: () => true,
       ready: async () => {
         await database.reads.check();

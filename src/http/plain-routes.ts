@@ -12,7 +12,7 @@ export interface PlainRoutesOptions {
    * Whether a request may see `/metrics` and the checks of `/readyz`, or the status that `/metrics` refuses it with.
    * A rejection is answered 500.
    */
-  mayDiagnose(request: HttpRequest): Promise<true | 401 | 403 | 503>;
+  mayDiagnose(request: HttpRequest): Promise<true | 401 | 403 | 429 | 503>;
   /** Told what `ready` or `metrics` rejected with. Default: nobody is told. */
   onError?(err: unknown): void;
 }
@@ -87,8 +87,8 @@ export function createPlainRoutes(options: PlainRoutesOptions): RouteHandler {
   };
 }
 
-function refusal(status: 401 | 403 | 503): Page {
-  const words = { 401: 'unauthenticated', 403: 'permission_denied', 503: 'unavailable' };
+function refusal(status: 401 | 403 | 429 | 503): Page {
+  const words = { 401: 'unauthenticated', 403: 'permission_denied', 429: 'rate_limited', 503: 'unavailable' };
   const page = json(status, { status: words[status] });
   return status === 401 ? { ...page, headers: { 'www-authenticate': 'Bearer' } } : page;
 }

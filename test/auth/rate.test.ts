@@ -26,3 +26,22 @@ test('RATE_LIMIT is for each caller by name, and guesses are counted by where th
   expect(await codesOf('seq_bob', 'elsewhere')).toEqual(limited('PERMISSION_DENIED'));
   expect(await codesOf('seq_guess')).toEqual(limited('UNAUTHENTICATED'));
 });
+
+test('guesses at /metrics count as well; who shows nothing there is no guesser', async () => {
+  const file = await writeTokens(await temporaryFolder(), { alice: ['read', '*', 'seq_alice'] });
+  const { url } = await startApp({
+    AUTH: 'tokens',
+    API_TOKENS_FILE: file,
+    RATE_LIMIT: '3/h',
+    PUBLIC_DIAGNOSTICS: 'off',
+  });
+  const statusesOf = async (headers: Record<string, string>, path = '/metrics') => {
+    const statuses: number[] = [];
+    for (let i = 0; i < 4; i++) statuses.push((await fetch(url + path, { headers })).status);
+    return statuses;
+  };
+  expect(await statusesOf({})).toEqual([401, 401, 401, 401]);
+  expect(await statusesOf(bearer('seq_guess'))).toEqual([401, 401, 401, 429]);
+  expect(await statusesOf(bearer('seq_guess'), '/readyz')).toEqual([200, 200, 200, 200]);
+  expect(await statusesOf(bearer('seq_alice'))).toEqual([200, 200, 200, 200]);
+});

@@ -17,6 +17,8 @@ const MIN_REFUSED_PER_SECOND = 200;
 const PACE: Omit<PaceOptions, 'perSecond'> = { burst: 50, maxHoldMs: 500, maxHeld: 4_096 };
 /** What a refused caller is told to wait. */
 const RETRY_AFTER_MS = 500;
+/** While calls are refused, those that hold a place are looked through this often. */
+const LOOK_EVERY_MS = 100;
 /** The log has a line in this time at most. */
 const LOG_EVERY_MS = 10_000;
 
@@ -40,6 +42,8 @@ export class Shedder {
   readonly #pace: Pace;
   readonly #refusal = new Refusal(RETRY_AFTER_MS);
   #fresh: Call[] = [];
+  readonly #held = new Set<Call>();
+  #lookedMs = Number.NEGATIVE_INFINITY;
   #refused = 0;
   #loggedMs = Number.NEGATIVE_INFINITY;
 
@@ -72,24 +76,40 @@ export class Shedder {
   }
 
   /**
-   * Gives a call a place until its answer is closed; false, and nothing is done, where there is none.
+   * Gives a call a place until its answer is closed, or given and the place wanted; false, and nothing is done, where there is none.
    *
    * @param message of which it is seen whether it has come
    */
   hold(path: string, message: IncomingMessage | Readable, answer: Writable): boolean {
     const limit = this.#limits.get(path);
     if (limit === undefined) return true;
-    if (!limit.enter(performance.now())) return false;
-    const call = new Call(limit, message);
-    answer.once('close', () => call.leave());
+    if (!this.#enter(limit)) return false;
+    const call = new Call(limit, message, answer);
+    this.#held.add(call);
+    answer.once('close', () => this.#leave(call));
     if (this.#fresh.push(call) === 1) setImmediate(() => this.#look());
     return true;
   }
 
   /** A message that does not come with its headers holds no place: else a few slow senders would take them all. */
   #look(): void {
-    for (const call of this.#fresh) if (!call.hasMessage) call.leave();
+    for (const call of this.#fresh) if (!call.hasMessage) this.#leave(call);
     this.#fresh = [];
+  }
+
+  #enter(limit: InFlightLimit): boolean {
+    const nowMs = performance.now();
+    if (limit.enter(nowMs)) return true;
+    if (nowMs - this.#lookedMs < LOOK_EVERY_MS) return false;
+    this.#lookedMs = nowMs;
+    // An answer closes when its caller has taken it; those who do not would hold all places for a time-out.
+    for (const call of this.#held) if (call.isAnswered) this.#leave(call);
+    return limit.enter(nowMs);
+  }
+
+  #leave(call: Call): void {
+    this.#held.delete(call);
+    call.leave();
   }
 
   #refuse(request: Request, response: Response): void {
@@ -115,11 +135,18 @@ export class Shedder {
 class Call {
   readonly #message: IncomingMessage | Readable;
   readonly #limit: InFlightLimit;
+  readonly #answer: Writable;
   #left = false;
 
-  constructor(limit: InFlightLimit, message: IncomingMessage | Readable) {
+  constructor(limit: InFlightLimit, message: IncomingMessage | Readable, answer: Writable) {
     this.#limit = limit;
     this.#message = message;
+    this.#answer = answer;
+  }
+
+  /** Whether its answer is on its way, as far as this end goes. */
+  get isAnswered(): boolean {
+    return this.#answer.writableEnded;
   }
 
   /** Whether its message has come, if only to here. */

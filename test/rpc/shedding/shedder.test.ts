@@ -99,3 +99,25 @@ test('messages that do not come hold no place', async () => {
   await sleep(50);
   expect(await call(url, 'grpc', 'Generate', { ...AT, elementId: '1' })).toMatchObject({ code: 'OK' });
 });
+
+test.each(['on', 'off'])('answers that are not taken hold no place (lane %s)', async (lane) => {
+  const { url, port } = await startApp({ LANE: lane });
+  // More than the limit can ever grow to.
+  const sessions = Array.from({ length: 18 }, () =>
+    http2.connect(`http://127.0.0.1:${port}`, { settings: { initialWindowSize: 0 } }),
+  );
+  const streams = sessions.flatMap((session) =>
+    Array.from({ length: 250 }, () => {
+      const headers = { ':method': 'POST', ':path': pathOf('Generate'), 'content-type': 'application/json' };
+      return session.request(headers).end('{}').resume();
+    }),
+  );
+  onTestFinished(() => {
+    for (const session of sessions) session.destroy();
+  });
+  await sleep(1_000);
+  expect(await call(url, 'grpc', 'Generate', { ...AT, elementId: '1' })).toMatchObject({ code: 'OK' });
+  // The service need not wait for its time-out to stop.
+  for (const session of sessions) session.settings({ initialWindowSize: 65_535 });
+  await until('all are taken', () => streams.every((stream) => stream.closed));
+});
