@@ -177,7 +177,10 @@ class Service implements App {
       limits,
       metrics: this.metrics.writer,
       now: this.#now,
-      onCommit: () => wakeSync(),
+      onCommit: () => {
+        wakeSync();
+        database.hints?.send('dirty');
+      },
       onError: (error) => logger.error({ err: error }, 'a batch of writes failed'),
     });
     this.#closers.push(() => writer.close());
@@ -194,12 +197,19 @@ class Service implements App {
     }
 
     const { sync: syncConfig, service } = this.#config;
+    const shared = database.engine.capabilities.manyWriters ? database.writer : undefined;
+    const sends = syncConfig.worker === 'on';
+    const target =
+      sends || shared !== undefined
+        ? createTarget(syncConfig, service.name, (outcome) => this.metrics.sync.keyRefreshes.inc({ outcome }))
+        : undefined;
     const sync = new Sync({
       reads: database.syncReads,
       writer,
-      target: createTarget(syncConfig, service.name, (outcome) =>
-        this.metrics.sync.keyRefreshes.inc({ outcome }),
-      ),
+      shared,
+      target,
+      sends,
+      tell: (hint) => database.hints?.send(hint),
       limits: { ...syncConfig, ...WAITS, ...this.#syncConstants },
       breaker: { ...BREAKER, ...this.#syncConstants },
       metrics: this.metrics.sync,
@@ -209,6 +219,7 @@ class Service implements App {
       serviceName: service.name,
     });
     wakeSync = () => sync.wake();
+    database.hints?.listen((hint) => (hint === 'dirty' ? sync.wake() : sync.wakeWaiting()));
     this.#sync = sync;
     this.#closers.push(async () => {
       const cutOff = () => sync.cutOff();

@@ -28,9 +28,9 @@ interface Implied {
  * @returns how many elements and documents were compared
  */
 export async function compareAll(
-  fleet: Fleet,
+  fleet: Pick<Fleet, 'url'>,
   ledgers: readonly Ledger[],
-  double: TypesenseDouble,
+  double: Pick<TypesenseDouble, 'documents'>,
 ): Promise<{ elements: number; documents: number }> {
   const session = new Session(await fleet.url(0), 'connect');
   const implied = new Map<string, Implied>();

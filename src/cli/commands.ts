@@ -37,9 +37,9 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'migrate',
-    summary: 'brings the schema of DATABASE_URL up to date; on SQLite while no service writes it',
+    summary: 'brings the schema of DATABASE_URL up to date',
     details: [
-      'Creates the database where there is none.',
+      'Creates the database where there is none. On SQLite while no service runs; on PostgreSQL services go on.',
       'Exit code: 0 when the schema is up to date, 1 when it is not.',
     ],
     options: {
@@ -94,6 +94,20 @@ export const COMMANDS: readonly Command[] = [
     ],
     options: {},
     run: async () => (await import('./restore.ts')).restored(),
+  },
+  {
+    name: 'copy',
+    summary:
+      'copies a database into an empty one, from SQLite to PostgreSQL or back, while no service runs on either',
+    details: [
+      'All of it, what the search index is still owed included; checked on both sides. Aborted, it leaves nothing.',
+      'Exit code: 0 when the copy is whole, 1 when nothing was copied.',
+    ],
+    options: {
+      from: { type: 'string', value: 'URL', summary: 'the DATABASE_URL to read' },
+      to: { type: 'string', value: 'URL', summary: 'the DATABASE_URL to fill' },
+    },
+    run: async ({ from, to }) => (await import('./copy.ts')).copy(from, to),
   },
   {
     name: 'healthcheck',

@@ -75,14 +75,24 @@ const POSTGRES_KINDS: Readonly<Record<string, DatabaseErrorKind>> = {
 // Two replicas make the row of the same sequence: who comes second finds it there when it runs again.
 const POSTGRES_CREATION_RACE = 'sequence_key';
 
-/** Tells what an error of PostgreSQL's driver means; an error without a code is the connection's. */
+/** Tells what an error of PostgreSQL's driver means; one without a code is the connection's. It forgets the row that it quotes. */
 export function postgresError(error: unknown): DatabaseError {
   if (error instanceof DatabaseError) return error;
+  forgetRow(error);
   const code = driverCode(error);
   const message = error instanceof Error ? error.message : String(error);
   const raced = code === '23505' && constraintOf(error) === POSTGRES_CREATION_RACE;
   const kind = raced ? 'conflict' : (POSTGRES_KINDS[code] ?? POSTGRES_KINDS[code.slice(0, 2)]);
   return new DatabaseError(kind ?? 'unavailable', message, error);
+}
+
+/** Where PostgreSQL and TypeORM quote rows and parameters, which are nobody's to read but the caller's. */
+const QUOTING = ['detail', 'where', 'internalQuery', 'parameters'];
+
+function forgetRow(error: unknown): void {
+  if (typeof error !== 'object' || error === null) return;
+  for (const key of QUOTING) Reflect.deleteProperty(error, key);
+  if ('driverError' in error) forgetRow(error.driverError);
 }
 
 const MEANING: Readonly<Record<Engine['name'], (error: unknown) => DatabaseError>> = {

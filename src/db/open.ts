@@ -1,6 +1,7 @@
 import type { DatabaseUrl } from '../config.ts';
 import type { Engine } from './engine.ts';
 import type { FileSizes } from './file-guard.ts';
+import type { Hints } from './hints.ts';
 import type { MigrateMode } from './migrate.ts';
 import type { Reads } from './queries/reads.ts';
 import type { SyncReads } from './queries/sync.ts';
@@ -15,6 +16,8 @@ export interface Database {
   readonly reads: Reads;
   /** On a connection of its own, so that counting does not slow callers' reads. */
   readonly syncReads: SyncReads;
+  /** To and from the other processes that write it; undefined where there is only one. */
+  readonly hints?: Hints;
   /** The migrations that were applied when it was opened. */
   readonly migrated: readonly string[];
   /** The files under it; undefined where they are on another machine. */

@@ -1,8 +1,10 @@
 import type { DataSource } from 'typeorm';
 import { POSTGRES } from './engine.ts';
-import { migrateUnderLock } from './migrate.ts';
+import { PostgresHints } from './hints.ts';
+import { MIGRATE_LOCK_TIMEOUT_MS, migrateUnderLock } from './migrate.ts';
 import type { DatabaseOptions, OpenParts } from './open.ts';
 import {
+  connectionOptions,
   openPostgresSource,
   type PostgresAddress,
   type PostgresPoolOptions,
@@ -46,17 +48,23 @@ export async function openPostgres(
     closers.push(() => source.destroy());
     return source;
   };
-  const migrated = await withSource(address, `${name} migrate`, (source) =>
-    migrateUnderLock(source, options.migrate),
+  const migrated = await withSource(
+    address,
+    `${name} migrate`,
+    (source) => migrateUnderLock(source, options.migrate),
+    MIGRATE_LOCK_TIMEOUT_MS,
   );
-  // One more, to cancel what the others run.
-  const writerSource = await open({ size: writers + 1, name: `${name} write`, settings: ALWAYS_BY_INDEX });
+  // One more, to cancel what the others run; and one for the leases and tasks of the service's own.
+  const writerSource = await open({ size: writers + 2, name: `${name} write`, settings: ALWAYS_BY_INDEX });
   const writer = new PostgresWriter(postgresPool(writerSource));
   closers.push(() => writer.close());
   const reader = await open({ size: options.readers, name: `${name} read`, readOnly: true });
   const syncReader = await open({ size: SYNC_READERS, name: `${name} sync`, readOnly: true });
+  const hints = new PostgresHints(await connectionOptions(address, `${name} hints`));
+  closers.push(() => hints.close());
   return {
     engine: POSTGRES,
+    hints,
     lanes: writers,
     writer,
     reads: new Reads([reader], POSTGRES),
@@ -70,13 +78,9 @@ export async function withSource<T>(
   address: PostgresAddress,
   name: string,
   use: (source: DataSource) => Promise<T>,
+  lockTimeoutMs = 0,
 ): Promise<T> {
-  const source = await openPostgresSource(address, {
-    size: 2,
-    name,
-    statementTimeoutMs: 0,
-    lockTimeoutMs: 0,
-  });
+  const source = await openPostgresSource(address, { size: 2, name, statementTimeoutMs: 0, lockTimeoutMs });
   try {
     return await use(source);
   } finally {

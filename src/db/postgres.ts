@@ -67,6 +67,7 @@ export async function openPostgresSource(
     // An idle connection was lost. The pool opens another; where it cannot, whoever needs it is told.
     poolErrorHandler: () => {},
     extra: {
+      Client,
       types: { getTypeParser },
       pipeline: true,
       keepAlive: true,
@@ -87,6 +88,33 @@ export async function openPostgresSource(
   });
   await source.initialize();
   return source;
+}
+
+/** How to open a connection that is nobody's but the caller's. */
+export async function connectionOptions(address: PostgresAddress, name: string): Promise<pg.ClientConfig> {
+  const { host, port, user, password, database } = address.url;
+  return {
+    host,
+    port,
+    user,
+    password,
+    database,
+    ssl: (await tlsOptions(address)) as pg.ClientConfig['ssl'],
+    application_name: name,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+  };
+}
+
+/**
+ * A connection whose loss is never uncaught. Between the pool, which hands it out while the server's last packet is
+ * still being read, and whoever gets it, there is a moment in which nobody listens; its next statement tells.
+ */
+class Client extends pg.Client {
+  constructor(config: pg.ClientConfig) {
+    super(config);
+    this.on('error', () => {});
+  }
 }
 
 /** The driver's pool under a DataSource. */

@@ -1,10 +1,11 @@
 import type { ChangeRow } from '../db/entities/change.ts';
+import { DatabaseError } from '../db/errors.ts';
 import { findRequests, insertChanges, type RememberedRequest } from '../db/queries/changes.ts';
 import { findElementsByKey } from '../db/queries/elements.ts';
 import { createSequence, lockSequences, updateSequences } from '../db/queries/sequences.ts';
 import type { WriteTransaction } from '../db/transaction.ts';
 import type { BatchContext, BatchOptions } from './batch-context.ts';
-import { DomainError, RequestIdReusedError, RevisionMismatchError } from './errors.ts';
+import { DomainError, ElementExistsError, RequestIdReusedError, RevisionMismatchError } from './errors.ts';
 import { LockedSequence } from './locked-sequence.ts';
 import { sequenceKeyString } from './model.ts';
 import { type Append, isAppend, judgeAppend, writeAppends } from './operations/append.ts';
@@ -118,6 +119,7 @@ class Batch implements BatchContext {
       wave = this.#takeAppends();
       existing = await this.#findExisting(wave);
     } while (wave.length > 0);
+    this.#refuseTorn();
     this.#flush();
     return this.#outcomes;
   }
@@ -243,6 +245,16 @@ class Batch implements BatchContext {
     );
     for (const { index, requestHash, answer } of await findRequests(this.tx, keys))
       this.#remembered.set(requestKey(writes[index]!), { requestHash, answer });
+  }
+
+  /**
+   * A sequence that was not there to be locked, and yet has an element: another transaction has made both since, and
+   * what was read before may miss the request that did it.
+   */
+  #refuseTorn(): void {
+    for (const [index, outcome] of this.#outcomes.entries())
+      if (outcome?.error instanceof ElementExistsError && this.#queueOf[index]!.sequence.id === undefined)
+        throw new DatabaseError('conflict', `${this.#queueOf[index]!.sequence.name} was made meanwhile`);
   }
 
   /** Writes the counters and the change rows. */

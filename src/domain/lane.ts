@@ -5,13 +5,8 @@ import type { WriteTransaction } from '../db/transaction.ts';
 import { Admission } from './admission.ts';
 import { Attempt } from './attempt.ts';
 import type { Outcome, Postponed } from './batch.ts';
-import {
-  DatabaseUnavailableError,
-  DeadlineExceededError,
-  type DomainError,
-  InternalError,
-  OutcomeUnknownError,
-} from './errors.ts';
+import { callerError } from './caller-error.ts';
+import { DeadlineExceededError } from './errors.ts';
 import type { PendingWrite } from './pending-write.ts';
 import { type QueueUse, WriteQueue } from './write-queue.ts';
 import type { WriterOptions } from './writer-options.ts';
@@ -246,19 +241,4 @@ function isKind(error: unknown, kind: DatabaseErrorKind): error is DatabaseError
 
 function outcomeLabel(error: unknown): string {
   return error instanceof DatabaseError ? error.kind : 'failed';
-}
-
-function callerError(error: unknown): DomainError {
-  if (!(error instanceof DatabaseError)) return new InternalError(error);
-  switch (error.kind) {
-    case 'conflict':
-    case 'unavailable':
-      return new DatabaseUnavailableError(error);
-    case 'timeout':
-      return new DeadlineExceededError();
-    case 'outcome_unknown':
-      return new OutcomeUnknownError(error);
-    case 'data':
-      return new InternalError(error);
-  }
 }

@@ -1,12 +1,6 @@
-import { DatabaseError } from '../db/errors.ts';
 import type { ElementRead, PageLimits, Reads, SequenceRead, VersionRead } from '../db/queries/reads.ts';
-import {
-  DatabaseUnavailableError,
-  ElementNotFoundError,
-  InternalError,
-  InvalidFieldError,
-  VersionNotFoundError,
-} from './errors.ts';
+import { callerError } from './caller-error.ts';
+import { ElementNotFoundError, InvalidFieldError, VersionNotFoundError } from './errors.ts';
 import { type SequenceKey, sequenceKeyString } from './model.ts';
 import { decodePageToken, encodePageToken } from './page-token.ts';
 
@@ -132,8 +126,6 @@ async function guarded<T>(read: Promise<T>): Promise<T> {
   try {
     return await read;
   } catch (error) {
-    if (error instanceof DatabaseError && error.kind === 'unavailable')
-      throw new DatabaseUnavailableError(error);
-    throw new InternalError(error);
+    throw callerError(error);
   }
 }

@@ -2,6 +2,8 @@ import { create } from '@bufbuild/protobuf';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '../../gen/google/rpc/error_details_pb.js';
+import { DatabaseError } from '../db/errors.ts';
+import { callerError } from '../domain/caller-error.ts';
 import {
   DomainError,
   InvalidFieldError,
@@ -51,6 +53,8 @@ export interface Translated {
  * its text could name files, statements or other callers' data.
  */
 export function translate(error: unknown, correlationId: string): Translated {
+  if (error instanceof DatabaseError && error.kind !== 'data')
+    return translate(callerError(error), correlationId);
   if (error instanceof DomainError && error.reason !== 'INTERNAL')
     return { error: withInfo(error, CODES[error.reason]), defect: error.reason === 'OUTCOME_UNKNOWN' };
   if (error instanceof ConnectError && error.code !== Code.Internal && error.code !== Code.Unknown)

@@ -1,4 +1,15 @@
-import type { DocumentState, DueCursor, DueDocument, SyncReads } from '../db/queries/sync.ts';
+import { PARKED } from '../db/entities/dirty-document.ts';
+import {
+  acknowledge,
+  type DocumentState,
+  type DueCursor,
+  type DueDocument,
+  hasten,
+  postpone,
+  type SyncReads,
+} from '../db/queries/sync.ts';
+import type { WriteTransaction } from '../db/transaction.ts';
+import type { Writer } from '../domain/writer.ts';
 import { documentId } from './document.ts';
 
 /**
@@ -35,13 +46,21 @@ export class Claim {
   readonly due: DueDocument;
   /** Until when, on the clock of `performance.now()`. */
   readonly leaseEnd: number;
+  /** Of what it is sent as: that of the newest resync which was begun before it was taken. */
+  readonly generation: number;
   #state: DocumentState | null | undefined;
   #phase: Phase = 'claimed';
 
-  constructor(id: string, due: DueDocument, state: DocumentState | null, leaseEnd: number) {
+  constructor(
+    id: string,
+    due: DueDocument,
+    state: DocumentState | null,
+    lease: { readonly leaseEnd: number; readonly generation: number },
+  ) {
     this.id = id;
     this.due = due;
-    this.leaseEnd = leaseEnd;
+    this.leaseEnd = lease.leaseEnd;
+    this.generation = lease.generation;
     this.#state = state;
   }
 
@@ -72,6 +91,20 @@ export interface ClaimLimits {
   readonly bytes: number;
 }
 
+/** An answer that leaves a document dirty, for a time. */
+export interface Answer {
+  /** Until it is tried again, unless it has changed; undefined: it is parked. */
+  readonly waitMs: number | undefined;
+  readonly attempts: number;
+  readonly error: string | null;
+}
+
+/** A document that stays dirty; without an answer it is due again when it is released. */
+export interface Left {
+  readonly claim: Claim;
+  readonly answer?: Answer;
+}
+
 /**
  * How documents are taken, by one process of one or of many. An engine with many keeps the leases in its rows:
  * takes what is due and nobody holds, notes itself and the end there, and loads what was taken *then*.
@@ -79,17 +112,24 @@ export interface ClaimLimits {
 export interface Claims {
   /** How many documents are taken and not released. */
   readonly held: number;
-  /**
-   * Takes documents that are due at `now` (microseconds) and not held, and tells whether there may be more. One at a
-   * time. Throws DatabaseError.
-   */
-  take(limits: ClaimLimits, now: number): Promise<{ claims: Claim[]; more: boolean }>;
-  /** Gives documents back, settled or never sent. */
-  release(claims: readonly Claim[]): void;
+  /** Takes documents that are due and not held, and tells whether there may be more. One at a time. Throws DatabaseError. */
+  take(limits: ClaimLimits): Promise<{ claims: Claim[]; more: boolean }>;
+  /** Whether the end of these is to be written, and so can fail. */
+  writes(cleared: readonly Claim[], left: readonly Left[]): boolean;
+  /** Writes it, in a transaction; resolves with whether nothing of it is left to `release`. */
+  settle(tx: WriteTransaction, cleared: readonly Claim[], left: readonly Left[]): Promise<boolean>;
+  /** Gives documents back, settled or never sent. Does not wait for the database. */
+  release(claims: readonly Claim[], settled?: boolean): void;
+  /** In how many milliseconds something may become due that is not now; undefined: not by itself. Throws DatabaseError. */
+  nextDueMs(): Promise<number | undefined>;
+  /** Where waits were noted by a clock that has been put back since: shortens those that are longer than any. */
+  mindTheClock(longestWaitMs: number): Promise<void>;
+  /** Resolves when nothing is left to be written. */
+  close(): Promise<void>;
 }
 
 /** The share of a claim that is kept for low priority, so that a resync moves on under load: a quarter. */
-const RESERVED_SHARE = 4;
+export const RESERVED_SHARE = 4;
 /** From time to time a pass begins anew though there is more: what became due behind it does not wait for its end. */
 const PAGES_PER_PASS = 16;
 
@@ -100,42 +140,60 @@ interface Pass {
 }
 const FRONT: Pass = { after: undefined, pages: 0 };
 
+/** What claims in memory are made of. */
+export interface MemoryClaimsOptions {
+  readonly reads: Pick<SyncReads, 'due' | 'nextDueTime'>;
+  readonly writer: Pick<Writer, 'join'>;
+  readonly leaseMs: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Of documents from now on. */
+  readonly generation: () => number;
+}
+
 /**
  * Claims of the only process of a database: in memory. What is held is still in the rows that are due, so claims pass
  * over these from front to back, a page at a time, and read what is held again only when a pass begins anew.
  */
 export class MemoryClaims implements Claims {
-  readonly #reads: Pick<SyncReads, 'due'>;
-  readonly #leaseMs: number;
+  readonly #options: MemoryClaimsOptions;
   readonly #held = new Set<string>();
   readonly #passes: readonly [Pass, Pass] = [{ ...FRONT }, { ...FRONT }];
   /** Released while a claim reads: it may have read their rows before they were settled. */
   #releasedMeanwhile: string[] | undefined;
+  /** The clock as it was last seen; later than now where it has been put back, or may have been before the start. */
+  #clock = Number.POSITIVE_INFINITY;
+  /** When the last take began. */
+  #taken = 0;
 
-  constructor(reads: Pick<SyncReads, 'due'>, leaseMs: number) {
-    this.#reads = reads;
-    this.#leaseMs = leaseMs;
+  constructor(options: MemoryClaimsOptions) {
+    this.#options = options;
   }
 
   get held(): number {
     return this.#held.size;
   }
 
-  async take(limits: ClaimLimits, now: number): Promise<{ claims: Claim[]; more: boolean }> {
+  async take(limits: ClaimLimits): Promise<{ claims: Claim[]; more: boolean }> {
     if (this.#releasedMeanwhile !== undefined) throw new Error('one claim at a time');
     this.#releasedMeanwhile = [];
-    const leaseEnd = performance.now() + this.#leaseMs;
+    this.#taken = this.#options.now() * 1000;
+    // Before it reads: what is read later is at least as new.
+    const lease = {
+      leaseEnd: performance.now() + this.#options.leaseMs,
+      generation: this.#options.generation(),
+    };
     const claims: Claim[] = [];
     try {
       const reserved = {
         documents: Math.ceil(limits.documents / RESERVED_SHARE),
-        bytes: limits.bytes / RESERVED_SHARE,
+        bytes: Math.floor(limits.bytes / RESERVED_SHARE),
       };
-      const low = await this.#page(1, reserved, now, leaseEnd, claims);
-      const high = await this.#page(0, rest(limits, claims), now, leaseEnd, claims);
+      const low = await this.#page(1, reserved, lease, claims);
+      const high = await this.#page(0, rest(limits, claims), lease, claims);
       const left = rest(limits, claims);
       const more = low.more && left.documents >= reserved.documents && left.bytes > 0;
-      const last = more ? await this.#page(1, left, now, leaseEnd, claims) : low;
+      const last = more ? await this.#page(1, left, lease, claims) : low;
       return { claims, more: high.more || last.more };
     } catch (error) {
       for (const { id } of claims) this.#held.delete(id);
@@ -145,6 +203,43 @@ export class MemoryClaims implements Claims {
       this.#releasedMeanwhile = undefined;
     }
   }
+
+  writes(cleared: readonly Claim[], left: readonly Left[]): boolean {
+    return cleared.length > 0 || left.some(({ answer }) => answer !== undefined);
+  }
+
+  async settle(tx: WriteTransaction, cleared: readonly Claim[], left: readonly Left[]): Promise<boolean> {
+    const now = this.#options.now();
+    await acknowledge(
+      tx,
+      cleared.map(({ due }) => due),
+      now * 1000,
+    );
+    const postponed = left.flatMap(({ claim: { due }, answer }) => {
+      if (answer === undefined) return [];
+      const { waitMs, ...rest } = answer;
+      return [
+        { ...due, ...rest, nextTryTime: waitMs === undefined ? PARKED : Math.ceil((now + waitMs) * 1000) },
+      ];
+    });
+    postpone(tx, postponed);
+    return true;
+  }
+
+  async nextDueMs(): Promise<number | undefined> {
+    const { reads, now } = this.#options;
+    const next = await reads.nextDueTime(this.#taken);
+    return next === undefined ? undefined : next / 1000 - now();
+  }
+
+  async mindTheClock(longestWaitMs: number): Promise<void> {
+    const { now, writer } = this.#options;
+    const time = now();
+    if (time < this.#clock) await writer.join(async (tx) => hasten(tx, time * 1000, longestWaitMs * 1000));
+    this.#clock = time;
+  }
+
+  async close(): Promise<void> {}
 
   release(claims: readonly Claim[]): void {
     for (const claim of claims) {
@@ -158,8 +253,7 @@ export class MemoryClaims implements Claims {
   async #page(
     priority: 0 | 1,
     limits: ClaimLimits,
-    now: number,
-    leaseEnd: number,
+    lease: { readonly leaseEnd: number; readonly generation: number },
     claims: Claim[],
   ): Promise<{ more: boolean }> {
     if (limits.documents <= 0) return { more: true };
@@ -167,14 +261,14 @@ export class MemoryClaims implements Claims {
     const before = claims.length;
     for (let fromFront = false; ; ) {
       fromFront ||= pass.after === undefined;
-      const { documents, next } = await this.#reads.due(priority, now, limits, pass.after);
+      const { documents, next } = await this.#options.reads.due(priority, this.#taken, limits, pass.after);
       pass.after = next;
       pass.pages = next === undefined ? 0 : pass.pages + 1;
       for (const { due, state } of documents) {
         const id = documentId(due);
         if (this.#held.has(id)) continue;
         this.#held.add(id);
-        claims.push(new Claim(id, due, state, leaseEnd));
+        claims.push(new Claim(id, due, state, lease));
       }
       if (claims.length === before && (next !== undefined || !fromFront)) continue;
       if (pass.pages >= PAGES_PER_PASS) Object.assign(pass, FRONT);

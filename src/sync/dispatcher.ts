@@ -6,7 +6,7 @@ import { CallBounds } from './call-bounds.ts';
 import type { Claim, Claims } from './claims.ts';
 import { documentJson } from './document.ts';
 import { Lanes, MAX_CALL_BYTES } from './lanes.ts';
-import { Memory } from './memory.ts';
+import type { Memory } from './memory.ts';
 import { Settler } from './settler.ts';
 import { type Operation, OutageError, type Target, type Verdict } from './target.ts';
 import { Wakeable } from './wakeable.ts';
@@ -27,14 +27,13 @@ export interface DispatcherLimits {
 /** What the dispatcher is made of. */
 export interface DispatcherOptions {
   readonly claims: Claims;
+  readonly memory: Memory;
   readonly writer: Writer;
   readonly target: Target;
   readonly breaker: Breaker;
   readonly limits: DispatcherLimits;
   readonly metrics: SyncMetrics;
   readonly logger: Logger;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
   /** From 0 up to 1. */
   readonly random: () => number;
   readonly serviceName: string;
@@ -56,10 +55,7 @@ const MAX_CLAIMS_HELD = 4;
  * How a document goes through them is written at {@link Claim}.
  */
 export class Dispatcher {
-  /** The generation that documents carry. */
-  generation = 1;
   readonly #options: DispatcherOptions;
-  readonly #memory = new Memory();
   readonly #bounds: CallBounds;
   readonly #lanes: Lanes;
   readonly #settler: Settler;
@@ -88,11 +84,10 @@ export class Dispatcher {
     });
     this.#settler = new Settler({
       ...options,
-      memory: this.#memory,
       single: target.batchSize === 1,
       busy: () => this.#lanes.waiting > 0,
-      onSettled: (settled, error) => {
-        claims.release(settled);
+      onSettled: (settled, complete, error) => {
+        claims.release(settled, complete);
         if (error !== undefined) this.#inTrouble(error);
         this.#change();
       },
@@ -109,12 +104,12 @@ export class Dispatcher {
    * process before this one may have sent something.
    */
   distrust(): void {
-    this.#memory.distrustAllUntil(performance.now() + this.#options.limits.settleMs);
+    this.#options.memory.distrustAllUntil(performance.now() + this.#options.limits.settleMs);
   }
 
   /** Whether something that was sent may still be applied. */
   get unsettled(): boolean {
-    return this.#memory.unsettled(performance.now());
+    return this.#options.memory.unsettled(performance.now());
   }
 
   /** Whether something went wrong that the next cycle has to clear up, whatever the breaker says. */
@@ -127,14 +122,14 @@ export class Dispatcher {
    * @throws DatabaseError; OutageError where the collection is missing
    */
   async cycle(): Promise<Cycle> {
-    const { breaker, claims, now } = this.#options;
+    const { breaker, claims } = this.#options;
     await this.#room();
     if (this.failing || breaker.state !== 'closed') await this.#quiet();
     if (this.#trouble !== undefined) return this.#recover(this.#trouble);
     if (breaker.state === 'open') return 'idle';
     if (breaker.state === 'half_open') return await this.#probe();
     const limits = { documents: this.#claimSize, bytes: MAX_CALL_BYTES };
-    const taken = await claims.take(limits, now() * 1000);
+    const taken = await claims.take(limits);
     if (this.#halted.signal.aborted) claims.release(taken.claims);
     else this.#lanes.offer(taken.claims);
     return taken.more ? 'progress' : 'idle';
@@ -156,6 +151,7 @@ export class Dispatcher {
     this.halt();
     await this.#quiet();
     this.#bounds.cutOff();
+    await this.#options.claims.close();
   }
 
   /** How long to wait after a failure: at random, growing, or as the index asked for. Milliseconds. */
@@ -190,8 +186,8 @@ export class Dispatcher {
 
   /** One call decides. It is not made with the document that failed last, where there is another. */
   async #probe(): Promise<Cycle> {
-    const { claims, now } = this.#options;
-    const taken = await claims.take({ documents: 2, bytes: MAX_CALL_BYTES }, now() * 1000);
+    const { claims } = this.#options;
+    const taken = await claims.take({ documents: 2, bytes: MAX_CALL_BYTES });
     const probe = taken.claims.find(({ id }) => id !== this.#settler.lastFailed) ?? taken.claims[0];
     claims.release(taken.claims.filter((claim) => claim !== probe || this.#halted.signal.aborted));
     if (probe === undefined || this.#halted.signal.aborted) return 'idle';
@@ -219,10 +215,10 @@ export class Dispatcher {
     return 'failed';
   }
 
-  #operation({ id, due, state }: Claim): Operation {
+  #operation({ id, due, state, generation }: Claim): Operation {
     if (state === null) return { kind: 'delete', id };
     const { serviceName } = this.#options;
-    const json = documentJson(due, state, { serviceName, generation: this.generation });
+    const json = documentJson(due, state, { serviceName, generation });
     return { kind: 'put', id, json, isNew: due.sinceTime === state.createTime };
   }
 

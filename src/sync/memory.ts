@@ -14,6 +14,9 @@ interface Trouble {
   unsettledUntil: number;
 }
 
+/** More are kept only while something of them is on its way. */
+const MAX_TROUBLES = 100_000;
+
 /**
  * What a sender remembers of documents in trouble. It holds one entry a document that failed and has not passed
  * since, so it never outgrows the dirty set. It may be lost: what it protects from, a start after a crash is
@@ -36,6 +39,11 @@ export class Memory {
   distrust(id: string, time: number): void {
     const trouble = this.#trouble(id);
     trouble.unsettledUntil = Math.max(trouble.unsettledUntil, time);
+  }
+
+  /** Until when something that was sent of a document may still be applied; in the past where nothing is. */
+  unsettledUntil(id: string): number {
+    return Math.max(this.#distrustedUntil, this.#troubles.get(id)?.unsettledUntil ?? 0);
   }
 
   /** Whether something that was sent may still be applied. */
@@ -68,8 +76,15 @@ export class Memory {
     if (this.#troubles.size === 0 && this.#distrustedUntil <= now) return undefined;
     const trouble = this.#troubles.get(id);
     if (trouble !== undefined) trouble.failures = 0;
-    const until = Math.max(this.#distrustedUntil, trouble?.unsettledUntil ?? 0);
+    const until = this.unsettledUntil(id);
     return until > now ? until - now : undefined;
+  }
+
+  /** Where it has grown large, forgets documents with nothing on its way: others may have sent them since. */
+  shrink(now: number): void {
+    if (this.#troubles.size <= MAX_TROUBLES) return;
+    for (const [id, { unsettledUntil }] of this.#troubles)
+      if (unsettledUntil <= now) this.#troubles.delete(id);
   }
 
   /** The document is clean. */

@@ -1,16 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PARKED } from '../db/entities/dirty-document.ts';
-import { acknowledge, type DueDocument, postpone } from '../db/queries/sync.ts';
 import type { Writer } from '../domain/writer.ts';
 import type { Logger } from '../log.ts';
 import type { SyncMetrics } from '../metrics.ts';
-import type { Claim } from './claims.ts';
+import type { Answer, Claim, Claims, Left } from './claims.ts';
 import type { Memory } from './memory.ts';
 import { OutageError, type Verdict } from './target.ts';
 
 /** What settling is made of. */
 export interface SettlerOptions {
   readonly writer: Writer;
+  readonly claims: Claims;
   readonly memory: Memory;
   readonly limits: {
     readonly maxAttempts: number;
@@ -20,29 +19,24 @@ export interface SettlerOptions {
   };
   readonly metrics: SyncMetrics;
   readonly logger: Logger;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
   /** From 0 up to 1. */
   readonly random: () => number;
   /** Whether a failed call leaves its document alone for a time of its own, as where each document is a call. */
   readonly single: boolean;
   /** Whether more calls are about to end: then a transaction waits for them a little. */
   readonly busy: () => boolean;
-  /** Told of documents whose state is in the database, or could not be brought there: then with the error. */
-  readonly onSettled: (claims: readonly Claim[], error?: unknown) => void;
+  /** Told of documents whose state is in the database, and whether all of it; or could not be brought there: then why. */
+  readonly onSettled: (claims: readonly Claim[], complete: boolean, error?: unknown) => void;
 }
 
 /** While calls end all the time, a transaction gathers so many documents, or for so long. */
 const GATHERED = 256;
 const GATHER_MS = 20;
 
-type Postponed = Parameters<typeof postpone>[1][number];
-
 /** Documents that a transaction is to settle. */
 interface Round {
   readonly cleared: Claim[];
-  readonly left: Claim[];
-  readonly postponed: Postponed[];
+  readonly left: Left[];
 }
 
 /**
@@ -99,25 +93,25 @@ export class Settler {
   }
 
   #acknowledged(claim: Claim, elapsed: number): void {
-    const { memory, now } = this.#options;
+    const { memory } = this.#options;
     const again = memory.pass(claim.id, elapsed);
     if (again === undefined) this.#round.cleared.push(claim);
-    else this.#leave(claim, { nextTryTime: Math.ceil((now() + again) * 1000), error: null });
+    else this.#leave(claim, { waitMs: again, error: null });
   }
 
   #outage(claim: Claim, error: Error): void {
-    const { memory, limits, now, single } = this.#options;
+    const { memory, limits, single } = this.#options;
     this.#lastFailed = claim.id;
     // What threw anything else may have sent it too.
     if (!(error instanceof OutageError) || error.unanswered)
       memory.distrust(claim.id, performance.now() + limits.settleMs);
     const wait = memory.fail(claim.id, this.#options);
-    if (single) this.#leave(claim, { nextTryTime: (now() + wait) * 1000, error: null });
-    else this.#round.left.push(claim);
+    if (single) this.#leave(claim, { waitMs: wait, error: null });
+    else this.#round.left.push({ claim });
   }
 
   #refused(claim: Claim, verdict: Extract<Verdict, { kind: 'refused' }>): void {
-    const { memory, limits, metrics, logger, now } = this.#options;
+    const { memory, limits, metrics, logger } = this.#options;
     this.#lastFailed = claim.id;
     const counted = memory.counts(claim.id, verdict.blame);
     const wait = memory.fail(claim.id, this.#options);
@@ -125,13 +119,11 @@ export class Settler {
     const parked = attempts >= limits.maxAttempts;
     metrics.documents.inc({ outcome: parked ? 'parked' : 'refused' });
     if (parked) logger.warn({ document_id: claim.id, attempts, error: verdict.error }, 'document parked');
-    const nextTryTime = parked ? PARKED : (now() + wait) * 1000;
-    this.#leave(claim, { attempts, error: verdict.error, nextTryTime });
+    this.#leave(claim, { attempts, error: verdict.error, waitMs: parked ? undefined : wait });
   }
 
-  #leave(claim: Claim, change: Pick<Postponed, 'nextTryTime' | 'error'> & { attempts?: number }): void {
-    this.#round.left.push(claim);
-    this.#round.postponed.push({ ...claim.due, ...change });
+  #leave(claim: Claim, answer: Omit<Answer, 'attempts'> & { attempts?: number }): void {
+    this.#round.left.push({ claim, answer: { attempts: claim.due.attempts, ...answer } });
   }
 
   async #run(): Promise<void> {
@@ -146,25 +138,20 @@ export class Settler {
     }
   }
 
-  async #settle({ cleared, left, postponed }: Round): Promise<void> {
-    const { writer, memory, now, onSettled } = this.#options;
-    const claims = cleared.concat(left);
+  async #settle({ cleared, left }: Round): Promise<void> {
+    const { writer, memory, onSettled, claims: kept } = this.#options;
+    const claims = cleared.concat(left.map(({ claim }) => claim));
+    let complete = false;
     try {
-      if (cleared.length > 0 || postponed.length > 0) {
-        const documents: DueDocument[] = cleared.map(({ due }) => due);
-        await writer.join(async (tx) => {
-          await acknowledge(tx, documents, now() * 1000);
-          postpone(tx, postponed);
-        });
-      }
+      if (kept.writes(cleared, left)) complete = await writer.join((tx) => kept.settle(tx, cleared, left));
     } catch (error) {
-      return onSettled(claims, error);
+      return onSettled(claims, false, error);
     }
     for (const { id } of cleared) memory.forget(id);
-    onSettled(claims);
+    onSettled(claims, complete);
   }
 }
 
 function newRound(): Round {
-  return { cleared: [], left: [], postponed: [] };
+  return { cleared: [], left: [] };
 }

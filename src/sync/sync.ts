@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { createResync, finishResync, markNext, nextGeneration } from '../db/queries/resync.ts';
+import { createResync, finishResync, isCovered, markNext, nextGeneration } from '../db/queries/resync.ts';
 import {
-  hasten,
   type NamedDocument,
   retarget,
   type SyncReads,
@@ -9,6 +8,7 @@ import {
   UNKNOWN_TARGET,
   unpark,
 } from '../db/queries/sync.ts';
+import type { WriteConnection, WriteTransaction } from '../db/transaction.ts';
 import {
   DocumentParkedError,
   DrainingError,
@@ -23,9 +23,11 @@ import type { Writer } from '../domain/writer.ts';
 import type { Logger } from '../log.ts';
 import type { SyncMetrics } from '../metrics.ts';
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts';
-import { MemoryClaims } from './claims.ts';
+import { type Claims, MemoryClaims } from './claims.ts';
 import { Dispatcher, type DispatcherLimits } from './dispatcher.ts';
 import { documentId, parseDocumentId } from './document.ts';
+import { LeasedClaims } from './leased-claims.ts';
+import { Memory } from './memory.ts';
 import { OutageError, type Target } from './target.ts';
 import { Wakeable } from './wakeable.ts';
 
@@ -33,8 +35,14 @@ import { Wakeable } from './wakeable.ts';
 export interface SyncOptions {
   readonly reads: SyncReads;
   readonly writer: Writer;
-  /** Undefined where no index is configured, or this replica only serves RPCs. */
+  /** Where other processes write the same database: for short transactions of the service's own. */
+  readonly shared?: WriteConnection | undefined;
+  /** Undefined where no index is configured, or nobody sends to it. */
   readonly target: Target | undefined;
+  /** Whether this process sends; where it does not, others may. */
+  readonly sends: boolean;
+  /** Tells other processes: there is something to send, or callers that wait may have to look again. */
+  readonly tell?: (hint: 'dirty' | 'cleared') => void;
   readonly limits: DispatcherLimits;
   readonly breaker: BreakerOptions;
   readonly metrics: SyncMetrics;
@@ -50,6 +58,8 @@ export interface SyncOptions {
 const POLL_MS = 5_000;
 /** Documents that a resync marks in one transaction, and how few of them may be left before it marks more. */
 const RESYNC_CHUNK = 5_000;
+/** A task of the service's own is given up after this. */
+const TASK_MS = 30_000;
 const COUNTS_AGE_MS = 2_000;
 const COMPARE_EVERY_MS = 60_000;
 /** What older generations left could not be deleted: tried again after this. */
@@ -67,6 +77,7 @@ export class Sync implements SyncControl {
   readonly #options: SyncOptions;
   readonly #breaker: Breaker | undefined;
   readonly #dispatcher: Dispatcher | undefined;
+  readonly #claims: Claims | undefined;
   /** Ends WaitForSync. */
   readonly #draining = new AbortController();
   /** Ends the loop after its round. */
@@ -81,37 +92,62 @@ export class Sync implements SyncControl {
   #notice = '';
   #counts: { readonly at: number; readonly value: ReturnType<SyncReads['counts']> } | undefined;
   #comparedAt = Number.NEGATIVE_INFINITY;
-  /** The clock as it was last seen; later than now where it has been put back, or may have been before the start. */
-  #clock = Number.POSITIVE_INFINITY;
+  /** Of the documents that are sent from now on, where no other process says so. */
+  #generation = 1;
+  /** Whether the last one to send may have been cut off; until when that matters, on the clock of `performance.now()`. */
+  #doubtEnd: number | undefined;
   /** When the end of a resync may be tried again, on the clock of `performance.now()`. */
   #finishAfter = 0;
 
   constructor(options: SyncOptions) {
     this.#options = options;
     const { target, metrics } = options;
-    if (target === undefined) return;
+    if (target === undefined || !options.sends) return;
     this.#breaker = new Breaker(options.breaker, (state) => {
       metrics.breakerTransitions.inc({ state });
       this.#showBreaker(state);
       this.#transition.wake();
     });
     this.#showBreaker('closed');
+    const memory = new Memory();
+    this.#claims = this.#createClaims(target, memory);
     this.#dispatcher = new Dispatcher({
       ...options,
       target,
       breaker: this.#breaker,
-      claims: new MemoryClaims(options.reads, options.limits.callTimeoutMs * LEASE_CALLS),
+      claims: this.#claims,
+      memory,
       onChange: () => {
         this.#cleared.wake();
         this.#wake.wake();
+        options.tell?.('cleared');
       },
+    });
+  }
+
+  #createClaims(target: Target, memory: Memory): Claims {
+    const { shared, limits, logger } = this.#options;
+    const leaseMs = limits.callTimeoutMs * LEASE_CALLS;
+    if (shared === undefined)
+      return new MemoryClaims({ ...this.#options, leaseMs, generation: () => this.#generation });
+    return new LeasedClaims({
+      ...this.#options,
+      connection: shared,
+      memory,
+      leaseMs,
+      settleMs: limits.settleMs,
+      identity: target.identity,
+      onRetargeted: () => {
+        this.#accepted = false;
+      },
+      onError: (error) => logger.error({ err: error }, 'leases were not given back'),
     });
   }
 
   /** Starts to send. */
   start(): void {
     const { target, logger } = this.#options;
-    if (target === undefined) {
+    if (target === undefined || this.#dispatcher === undefined) {
       logger.info('sync disabled');
       return;
     }
@@ -122,6 +158,16 @@ export class Sync implements SyncControl {
   /** Looks for dirty documents at once; a commit calls it. */
   wake(): void {
     this.#wake.wake();
+  }
+
+  #more(): void {
+    this.wake();
+    this.#options.tell?.('dirty');
+  }
+
+  /** Another process has cleared documents: WaitForSync looks again. */
+  wakeWaiting(): void {
+    this.#cleared.wake();
   }
 
   /** Ends every WaitForSync, now and to come, with DRAINING; sending goes on. */
@@ -165,7 +211,7 @@ export class Sync implements SyncControl {
     }
     await this.#dispatcher!.stop();
     // Where something may still be applied, the next start has to know.
-    if (this.#accepted && !this.#dispatcher!.unsettled)
+    if (this.#options.shared === undefined && this.#accepted && !this.#dispatcher!.unsettled)
       await this.#saveTarget(0).catch((error) =>
         this.#options.logger.error({ err: error }, 'sync did not stop cleanly'),
       );
@@ -179,10 +225,10 @@ export class Sync implements SyncControl {
       return 0;
     }
     if (!this.#accepted && !(await this.#accept())) return POLL_MS;
-    await this.#minTheClock();
+    await this.#claims!.mindTheClock(Math.max(this.#options.limits.maxWaitMs, this.#options.limits.settleMs));
+    await this.#forgetDoubt();
     if (!this.#prepared) await this.#prepare(signal);
     const marked = await this.#markResync(signal);
-    const started = this.#options.now() * 1000;
     const cycle = await dispatcher.cycle();
     await this.#compare(signal);
     if (cycle === 'progress') return 0;
@@ -191,24 +237,18 @@ export class Sync implements SyncControl {
       return 0;
     }
     if (marked) return 0;
-    return await this.#idleMs(started);
+    return await this.#idleMs();
   }
 
-  async #idleMs(after: number): Promise<number> {
-    const next = await this.#options.reads.nextDueTime(after);
-    if (next === undefined) return POLL_MS;
-    return Math.min(POLL_MS, Math.max(50, next / 1000 - this.#options.now()));
+  async #idleMs(): Promise<number> {
+    const next = await this.#claims!.nextDueMs();
+    return next === undefined ? POLL_MS : Math.min(POLL_MS, Math.max(50, next));
   }
 
-  /** Waits are noted as times of day: where the clock has been put back, they would last as much longer. */
-  async #minTheClock(): Promise<void> {
-    const { now, writer, limits } = this.#options;
-    const time = now();
-    if (time < this.#clock)
-      await writer.join(async (tx) =>
-        hasten(tx, time * 1000, Math.max(limits.maxWaitMs, limits.settleMs) * 1000),
-      );
-    this.#clock = time;
+  /** A transaction of its own where others write too: what it waits for must not hold up a batch of writes. */
+  async #task<T>(task: (tx: WriteTransaction) => Promise<T>): Promise<T> {
+    const { shared, writer } = this.#options;
+    return await (shared === undefined ? writer.join(task) : shared.transaction(task, TASK_MS));
   }
 
   /** Whether the documents of this database go to this target: they were sent to it, or to none before. */
@@ -222,36 +262,50 @@ export class Sync implements SyncControl {
       return false;
     }
     this.#notice = '';
-    if (row?.sending === 1) this.#dispatcher!.distrust();
+    if (row?.sending === 1) {
+      this.#dispatcher!.distrust();
+      this.#doubtEnd = performance.now() + this.#options.limits.settleMs;
+    }
     // A Resync may have been asked for since the row was read.
-    this.#dispatcher!.generation = Math.max(this.#dispatcher!.generation, row?.generation ?? 1);
+    this.#generation = Math.max(this.#generation, row?.generation ?? 1);
     this.#accepted = true;
-    await this.#saveTarget(1);
+    // Where there are several, nobody can say for all that nobody sends; there the leases tell who does.
+    await this.#saveTarget(this.#options.shared === undefined || row?.sending === 1 ? 1 : 0);
     return true;
   }
 
+  /** What may have been sent before the start has been applied by now, or never will be. */
+  async #forgetDoubt(): Promise<void> {
+    if (this.#options.shared === undefined || this.#doubtEnd === undefined) return;
+    if (performance.now() < this.#doubtEnd) return;
+    await this.#saveTarget(0);
+    this.#doubtEnd = undefined;
+  }
+
   async #saveTarget(sending: 0 | 1): Promise<void> {
-    const { writer, target } = this.#options;
-    await writer.join(async (tx) => {
-      saveTarget(tx, { identity: target!.identity, generation: this.#dispatcher!.generation, sending });
+    const { target } = this.#options;
+    await this.#task(async (tx) => {
+      saveTarget(tx, { identity: target!.identity, generation: this.#generation, sending });
     });
   }
 
   /** Creates the collection where it is missing; into an empty one everything is sent anew. */
   async #prepare(signal: AbortSignal): Promise<void> {
-    const { target, limits, logger } = this.#options;
+    const { reads, target, limits, logger } = this.#options;
+    const known = (await reads.target())?.generation ?? 1;
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(limits.callTimeoutMs)]);
     const outcome = await target!.prepare(bounded);
-    if (outcome === 'empty' && (await this.#options.reads.anyClean())) {
-      logger.info({ target: target!.identity }, 'the collection is empty; everything is sent anew');
-      await this.#beginResync(null, null);
+    if (outcome === 'empty' && (await reads.anyClean())) {
+      const generation = await this.#beginResync(null, null, known);
+      if (generation !== undefined)
+        logger.info({ target: target!.identity }, 'the collection is empty; everything is sent anew');
     }
     this.#prepared = true;
   }
 
   /** Marks the next chunk of the running resync, or ends it; whether there was something to do. */
   async #markResync(signal: AbortSignal): Promise<boolean> {
-    const { reads, writer, now, target, limits, logger, metrics } = this.#options;
+    const { reads, now, target, limits, logger, metrics } = this.#options;
     const resync = await reads.resync();
     if (resync === undefined) {
       metrics.resyncProgress.set(1);
@@ -262,15 +316,19 @@ export class Sync implements SyncControl {
     if (resync.markFinishTime === null) {
       if (backlog >= RESYNC_CHUNK) return false;
       const mark = randomBytes(8).toString('base64url');
-      await writer.join((tx) => markNext(tx, resync, RESYNC_CHUNK, mark, now() * 1000));
-      return true;
+      const marked = await this.#task((tx) => markNext(tx, resync, RESYNC_CHUNK, mark, now() * 1000));
+      return marked !== undefined;
     }
     if (backlog > 0 || (await reads.dirtyBefore(resync.scope, resync.elementType, resync.markFinishTime)) > 0)
       return false;
     if (performance.now() < this.#finishAfter) return false;
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(limits.callTimeoutMs)]);
     try {
-      await target!.deleteOlder(resync, resync.generation, bounded);
+      if (!(await target!.deleteOlder(resync, resync.generation, bounded)))
+        logger.warn(
+          { generation: resync.generation },
+          'the index cannot be searched for what older generations left; it stays there',
+        );
     } catch (error) {
       if (!(error instanceof OutageError) || error.collectionMissing) throw error;
       // Documents that can be sent do not wait for what cannot be deleted.
@@ -278,7 +336,7 @@ export class Sync implements SyncControl {
       logger.warn({ error: error.message, generation: resync.generation }, 'a resync could not be finished');
       return false;
     }
-    await writer.join(async (tx) => finishResync(tx, resync.generation, now() * 1000));
+    await this.#task(async (tx) => finishResync(tx, resync.generation, now() * 1000));
     logger.info({ generation: resync.generation, documents: resync.marked }, 'resync finished');
     return true;
   }
@@ -365,7 +423,6 @@ export class Sync implements SyncControl {
   }
 
   async retryParked(documentIds: readonly string[] | 'all'): Promise<number> {
-    const { writer } = this.#options;
     const documents =
       documentIds === 'all'
         ? documentIds
@@ -380,28 +437,38 @@ export class Sync implements SyncControl {
                 versionNumber,
               ],
             );
-    const retried = await writer.join((tx) => unpark(tx, documents));
-    this.wake();
+    const retried = await this.#task((tx) => unpark(tx, documents));
+    this.#more();
     return retried;
   }
 
   async resync(scope: string | undefined, elementType: ElementType | undefined): Promise<number> {
     if (this.#options.target === undefined) throw new SyncDisabledError();
     const generation = await this.#beginResync(scope ?? null, elementType ?? null);
-    this.wake();
+    this.#more();
     return generation;
   }
 
-  /** Notes a new generation and the target it is sent to, in one transaction. */
-  async #beginResync(scope: string | null, elementType: string | null): Promise<number> {
-    const { writer, target, now } = this.#options;
-    const generation = await writer.join(async (tx) => {
+  /**
+   * Notes a new generation and the target it is sent to, in one transaction.
+   * @param known where others may have begun the same since: the generation before; then undefined is returned
+   */
+  async #beginResync(scope: string | null, elementType: string | null): Promise<number>;
+  async #beginResync(scope: null, elementType: null, known: number): Promise<number | undefined>;
+  async #beginResync(
+    scope: string | null,
+    elementType: string | null,
+    known?: number,
+  ): Promise<number | undefined> {
+    const { shared, target, now } = this.#options;
+    const generation = await this.#task(async (tx) => {
+      if (shared !== undefined && known !== undefined && (await isCovered(tx, known))) return undefined;
       const next = await nextGeneration(tx);
       await createResync(tx, { scope, elementType }, next, now() * 1000);
       retarget(tx, target!.identity, next);
       return next;
     });
-    this.#dispatcher!.generation = generation;
+    this.#generation = generation ?? this.#generation;
     return generation;
   }
 

@@ -78,12 +78,12 @@ export interface Target {
   send(operations: readonly Operation[], signal: AbortSignal): Promise<Verdict[]>;
   /** How many documents the index holds; undefined where the target cannot tell. */
   count(signal: AbortSignal): Promise<number | undefined>;
-  /** Deletes what older generations left in a scope, where the target can. */
+  /** Deletes what older generations left in a scope; false where the target cannot, so that it stays. */
   deleteOlder(
     scope: { scope: string | null; elementType: string | null },
     generation: number,
     signal: AbortSignal,
-  ): Promise<void>;
+  ): Promise<boolean>;
   /** Drops the collection. */
   drop(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import {
   DatabaseError,
@@ -58,4 +59,23 @@ test('two replicas that make one sequence are in each other’s way; an element 
   const violation = (constraint: string) => Object.assign(driverError('23505'), { constraint });
   expect(postgresError(violation('sequence_key')).kind).toBe('conflict');
   expect(postgresError(violation('element_pkey')).kind).toBe('data');
+});
+
+test('what PostgreSQL tells of a row stays out of the error, however it came', () => {
+  const told = {
+    detail: 'Failing row contains (secret).',
+    where: 'JSON data: secret',
+    internalQuery: 'secret',
+  };
+  const bare = Object.assign(driverError('23514'), told);
+  const wrapped = Object.assign(new Error('QueryFailedError'), told, {
+    driverError: Object.assign(driverError('23514'), told),
+    query: 'INSERT',
+    parameters: ['secret'],
+  });
+  for (const error of [bare, wrapped]) {
+    expect(postgresError(error)).toMatchObject({ kind: 'data', cause: error });
+    expect(inspect(postgresError(error), { depth: 10, showHidden: true })).not.toContain('secret');
+    expect(driverCode(error)).toBe('23514');
+  }
 });

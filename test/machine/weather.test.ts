@@ -39,7 +39,7 @@ describe.skipIf(!MACHINE.preloads)('under load (needs: preloads)', () => {
       });
       expect(read.status).toBe(200);
       expect((await get(port, '/readyz')).status).toBe(200);
-      expect(service.log().map(({ msg }) => msg)).toContain('a batch of writes failed');
+      await until('the log tells', () => service.log().some(({ msg }) => msg === 'a batch of writes failed'));
       service.failWrites(undefined);
       await writers.more('answers', 100);
       // Only the first batch that met it has an unknown outcome: of the others nothing was tried.

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Code } from '@connectrpc/connect';
 import { expect, onTestFinished, test } from 'vitest';
 import {
   batchGenerate,
@@ -15,6 +16,9 @@ import {
 } from '../domain/harness.ts';
 import type { Connection } from '../engines/engine.ts';
 import { ENGINE } from '../engines/index.ts';
+import { startAppOn } from '../support/app.ts';
+import { sequenceClient } from '../support/clients.ts';
+import { syncClient } from '../sync/harness.ts';
 import { startReplica } from './replica.ts';
 
 const LOCK = `SELECT 1 FROM sequence WHERE scope = ? AND element_type = ? FOR UPDATE`;
@@ -168,4 +172,17 @@ test('one caller with 5 ms among 511 others gets its answer in time; the others 
   const numbers = (await Promise.all(patient)).map(({ element }) => element.sequenceNumber);
   expect(numbers).toEqual(Array.from({ length: 511 }, (_, index) => index + 2));
   expect(await db.verify()).toEqual([]);
+});
+
+test('a read that waits too long for a lock is told so, of a sequence or of the index', async () => {
+  const place = await ENGINE.newPlace();
+  const app = await startAppOn(place, { DATABASE_LOCK_TIMEOUT: '50ms' });
+  const holder = await connection(place);
+  await holder.query('BEGIN');
+  await holder.query('LOCK TABLE sequence, dirty_document IN ACCESS EXCLUSIVE MODE');
+  const late = { code: Code.DeadlineExceeded };
+  await expect(sequenceClient(app.url).getSequence({ scope: 'play', elementType: 1 })).rejects.toMatchObject(
+    late,
+  );
+  await expect(syncClient(app.url).getSyncStatus({})).rejects.toMatchObject(late);
 });

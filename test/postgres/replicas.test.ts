@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../src/db/database.ts';
+import type { WriteConnection } from '../../src/db/transaction.ts';
 import {
   batchGenerate,
   generate,
@@ -8,6 +9,7 @@ import {
   patiently,
   remove,
   settled,
+  startWriter,
 } from '../domain/harness.ts';
 import { ENGINE } from '../engines/index.ts';
 import { placeOf } from '../support/place.ts';
@@ -74,6 +76,34 @@ test('a request that is repeated at another replica gets the first answer, also 
   expect(await settled(two.writer.submit(other, patiently()))).toEqual({ error: 'REQUEST_ID_REUSED' });
   expect(await db.query('SELECT revision FROM change')).toEqual([{ revision: 1 }]);
   expect(await db.verify()).toEqual([]);
+});
+
+test('a first write that is repeated at another replica while the first commits gets the same answer', async () => {
+  const db = await openTestDatabase();
+  const [one, two] = [await startReplica(db.place), await startReplica(db.place)];
+  const write = generate(1, { requestId: UUID });
+  let first: Promise<unknown> | undefined;
+  // The other replica commits after this one has looked for the sequence and the request, and before it looks for the element.
+  const late: WriteConnection = {
+    transaction: (body, timeoutMs) =>
+      two.database.writer.transaction((tx) => {
+        let asked = 0;
+        return body({
+          engine: tx.engine,
+          execute: (sql, parameters) => tx.execute(sql, parameters),
+          async query(sql, parameters) {
+            asked += 1;
+            if (asked > 2) first ??= one.writer.submit(write, patiently());
+            await first;
+            return await tx.query(sql, parameters);
+          },
+        });
+      }, timeoutMs),
+  };
+  const { writer } = startWriter(late);
+  const answer = await writer.submit(write, patiently());
+  expect(answer).toEqual(await first);
+  expect(await db.query('SELECT revision FROM change')).toEqual([{ revision: 1 }]);
 });
 
 test('twenty replicas that start at once on an empty database all serve', async () => {

@@ -85,3 +85,15 @@ test('a connection that hangs is given up by the deadline, and service is back w
   expect((await writer.submit(generate(3), patiently())).element.sequenceNumber).toBeGreaterThan(1);
   expect(await db.verify()).toEqual([]);
 });
+
+test('a connection that the server ends in the moment when it is made fails a write, and nothing else', async () => {
+  const { proxy, writer } = await start();
+  await writer.submit(generate(1), patiently());
+  proxy.reset();
+  await settled(writer.submit(generate(2), patiently()));
+  proxy.reset();
+  proxy.farewell();
+  const writes = [3, 4, 5].map(async (id) => await settled(writer.submit(generate(id), patiently())));
+  for (const { error } of await Promise.all(writes)) expect(error).toBe('DATABASE_UNAVAILABLE');
+  expect(await settled(writer.submit(generate(6), patiently()))).toMatchObject({ answer: {} });
+});

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { DatabaseError } from '../../src/db/errors.ts';
 import { openTestDatabase, type TestDatabase } from '../domain/harness.ts';
@@ -88,4 +89,14 @@ test('its connections are given back: there are no more than it was told, and no
   expect(rows.length).toBeLessThanOrEqual(3);
   for (const { state } of rows) expect(state).toBe('idle');
   expect(await scopesOf(db)).toHaveLength(10);
+});
+
+test('the error of a constraint tells nothing of the row', async () => {
+  const db = await openTestDatabase();
+  await db.query(`ALTER TABLE sequence ADD CHECK (scope <> 'secret')`);
+  const error = await db.database.writer
+    .transaction((tx) => tx.query(INSERT, ['secret']), 5_000)
+    .catch((failure: unknown) => failure);
+  expect(error).toMatchObject({ kind: 'data', cause: { code: '23514' } });
+  expect(inspect(error, { depth: 10 })).not.toContain('secret');
 });

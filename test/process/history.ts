@@ -19,6 +19,8 @@ export interface SentWrite {
   readonly method: string;
   readonly body: WriteBody;
   answer?: Answer;
+  /** Its answer was lost: of what stands in its place only the revision is known. */
+  learnt?: boolean;
 }
 
 /** A sequence as requests name it. */
@@ -117,7 +119,7 @@ export class Model {
   elements: { id: number; comments: string[] }[] = [];
 
   /** Runs a write, and checks its answer. */
-  apply({ method, body, answer }: SentWrite): void {
+  apply({ method, body, answer, learnt }: SentWrite): void {
     const said = answer?.body ?? {};
     const { elementId: id = 0, comment = '' } = body;
     switch (method) {
@@ -134,7 +136,7 @@ export class Model {
       }
       case 'Generate': {
         const before = body.before === undefined ? this.elements.length : this.#place(body.before);
-        told(said, { sequenceNumber: before + 1, comment });
+        if (!learnt) told(said, { sequenceNumber: before + 1, comment });
         this.elements.splice(before, 0, { id, comments: [comment] });
         break;
       }

@@ -13,13 +13,13 @@ export type Caller = (method: string, body: object, correlationId?: string) => P
 
 const PATH = '/fountain.sequence.v1.SequenceService/';
 
-/** Calls over HTTP/1.1 with connections that are kept alive, as many as there are calls at a time. */
-export function h1Caller(port: number): Caller {
+/** Calls over HTTP/1.1 with connections that are kept alive, as many as there are calls at a time; `more` are headers. */
+export function h1Caller(port: number, more: Record<string, string> = {}): Caller {
   const agent = new http.Agent({ keepAlive: true });
   onTestFinished(() => agent.destroy());
   return (method, body, correlationId = 'test') =>
     new Promise((resolve, reject) => {
-      const headers = { 'content-type': 'application/json', 'x-request-id': correlationId };
+      const headers = { 'content-type': 'application/json', 'x-request-id': correlationId, ...more };
       const request = http.request(
         { host: '127.0.0.1', port, path: PATH + method, method: 'POST', agent, headers },
         (response) => {
@@ -39,7 +39,7 @@ export function h1Caller(port: number): Caller {
 }
 
 /** Calls over one HTTP/2 connection. */
-export function h2Caller(port: number): Caller {
+export function h2Caller(port: number, more: Record<string, string> = {}): Caller {
   const session = http2.connect(`http://127.0.0.1:${port}`);
   session.on('error', () => {});
   onTestFinished(() => session.destroy());
@@ -51,6 +51,7 @@ export function h2Caller(port: number): Caller {
         ':path': PATH + method,
         'content-type': 'application/json',
         'x-request-id': correlationId,
+        ...more,
       });
       let status: number | undefined;
       let text = '';

@@ -17,6 +17,8 @@ export interface SourceOptions {
   readonly uid?: number;
   /** A file descriptor for its standard output, in place of a pipe. */
   readonly stdout?: number;
+  /** Another copy of the source, a folder with `src/` in it. */
+  readonly root?: string;
 }
 
 /** How a process ended, with all that it wrote. */
@@ -37,8 +39,8 @@ export interface SourceProcess {
 
 /** Starts `src/${file}` with no other environment than this one. */
 export async function startSource(file: string, options: SourceOptions = {}): Promise<SourceProcess> {
-  const { args = [], env = {}, execArgs = [], stdout: output = 'pipe' } = options;
-  const child = spawn(process.execPath, [...execArgs, `${ROOT}src/${file}`, ...args], {
+  const { args = [], env = {}, execArgs = [], stdout: output = 'pipe', root = ROOT } = options;
+  const child = spawn(process.execPath, [...execArgs, `${root}src/${file}`, ...args], {
     cwd: options.cwd ?? (await temporaryFolder()),
     env: { PATH: process.env['PATH'], ...laneOfProject(), ...env },
     stdio: ['ignore', output, 'pipe'],

@@ -116,10 +116,9 @@ export async function generated(
   await converged(file, double);
 }
 
-/** A write of every kind, on elements 1..10 and new ones from `fresh` on; each answers at once. */
+/** A write of every kind, on elements 1..10 and new ones from `fresh` on. What they take, bench/weather.ts measures. */
 export async function writeOfEveryKind({ client }: Follower, fresh: number): Promise<void> {
   const id = (offset: number) => BigInt(fresh + offset);
-  const started = performance.now();
   await client.generate({ ...AT, elementId: id(0), content: { name: `n${fresh}` } });
   await client.generate({ ...AT, elementId: id(1), target: { case: 'first', value: true } });
   await client.generate({ ...AT, elementId: id(2) });
@@ -129,5 +128,4 @@ export async function writeOfEveryKind({ client }: Follower, fresh: number): Pro
   await client.remove({ ...AT, elementId: id(2) });
   await client.remove({ ...AT, elementId: 5n });
   await client.generate({ ...AT, elementId: 5n, comment: 'anew' });
-  expect((performance.now() - started) / 9).toBeLessThan(120);
 }

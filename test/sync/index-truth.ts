@@ -1,4 +1,4 @@
-import { ENGINE } from '../engines/index.ts';
+import { connectTo } from '../support/connect.ts';
 
 interface Row {
   scope: string;
@@ -73,7 +73,7 @@ function leaves(value: unknown): string[] {
 
 /** Rows of a query on a connection of its own. */
 export async function all<T>(place: string, sql: string): Promise<T[]> {
-  const connection = await ENGINE.connect(place);
+  const connection = await connectTo(place);
   try {
     return await connection.query<T>(sql);
   } finally {

@@ -55,7 +55,10 @@ function claim(elementId: number, leaseMs: number): Claim {
     sinceTime: 0,
     attempts: 0,
   } as const;
-  return new Claim(`s_script_${elementId}_1`, due, null, performance.now() + leaseMs);
+  return new Claim(`s_script_${elementId}_1`, due, null, {
+    leaseEnd: performance.now() + leaseMs,
+    generation: 1,
+  });
 }
 
 test('what has no lease any more is not sent', async () => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { ElementType } from '../../gen/fountain/sequence/v1/sequence_pb.js';
-import { answers } from '../support/typesense/faults.ts';
+import { answers, type Fault } from '../support/typesense/faults.ts';
 import { until } from '../support/until.ts';
 import {
   AT,
@@ -165,6 +165,44 @@ describe('orphans', () => {
     await converged(follower.file, double);
     put(orphan('ab', 99, 1));
     await follower.sync.resync({});
+    await finished(follower);
+    await converged(follower.file, double);
+  });
+
+  test.each([404, 405, 501])(
+    'a client service that cannot search (%i): they stay, and it ends',
+    async (status) => {
+      const { double, env } = await startIndex('typesense-client');
+      const follower = await follow(env);
+      await generated(follower, double, 1, 5);
+      double.store
+        .get(COLLECTION)
+        .write('upsert', orphan('play', 99, 1) as never, new Set<string>() as never, 'reject');
+      double.faults.always(
+        { kind: 'answer', status, body: '{"detail":"Not Found"}' },
+        ({ route }) => route === 'search',
+      );
+      await follower.sync.resync({});
+      await finished(follower);
+      expect(double.documents(COLLECTION)).toHaveLength(6);
+      await follower.sync.resync({ scope: 'play' });
+      await finished(follower);
+    },
+  );
+
+  test('a client service whose search does not filter: nothing is deleted that is not an orphan', async () => {
+    const { double, env } = await startIndex('typesense-client');
+    const follower = await follow(env);
+    await generated(follower, double, 1, 5);
+    const body = () =>
+      JSON.stringify({ hits: double.documents(COLLECTION).map((document) => ({ document })) });
+    await follower.sync.resync({});
+    await finished(follower);
+    double.faults.next(
+      [1, 2].map((): Fault => ({ kind: 'answer', status: 200, body: body() })),
+      ({ route }) => route === 'search',
+    );
+    await follower.sync.resync({ elementType: ElementType.SCRIPT });
     await finished(follower);
     await converged(follower.file, double);
   });

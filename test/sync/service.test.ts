@@ -1,6 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ElementType } from '../../gen/fountain/sequence/v1/sequence_pb.js';
+import { SyncReads } from '../../src/db/queries/sync.ts';
 import { createLogger } from '../../src/log.ts';
 import { get } from '../support/caller.ts';
 import { answers } from '../support/typesense/faults.ts';
@@ -65,8 +66,10 @@ describe('WaitForSync', () => {
     const follower = await follow(env);
     double.faults.always(answers.notReady());
     const { revision } = await follower.client.generate({ ...AT, elementId: 1n });
+    const looks = vi.spyOn(SyncReads.prototype, 'pending');
     const waiting = failure(follower.sync.waitForSync({ ...AT, revision }));
-    await until('it has been tried', () => double.log.total > 0);
+    await until('it waits', () => looks.mock.calls.length > 0);
+    looks.mockRestore();
     await follower.app.stop();
     const error = await waiting;
     expect(error.code).toBe(Code.Unavailable);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { sequenceClient } from '../support/clients.ts';
+import { urlOf } from '../support/place.ts';
 import { startService } from '../support/service.ts';
 import { until } from '../support/until.ts';
 import { AT, converged, databaseFile, KINDS, startIndex } from './harness.ts';
@@ -13,7 +14,7 @@ test.each(KINDS)('%s: stopped past the lease with a call under way, and continue
   const { child, url, ended } = await startService({
     env: {
       ...(env as Record<string, string>),
-      DATABASE_URL: `sqlite:///${file}`,
+      DATABASE_URL: urlOf(file),
       SYNC_CALL_TIMEOUT: `${CALL_TIMEOUT_MS}ms`,
       SYNC_SETTLE: '1s',
       SYNC_CONCURRENCY: '2',

@@ -211,3 +211,22 @@ test.each([
 ])('Retry-After %j asks for %j ms', (header, ms) => {
   expect(retryAfterMs(header, 10_000)).toBe(ms);
 });
+
+test('typesense-client: where searches are refused and documents are not, it gives up after some time', async () => {
+  const { double, target } = await clientService();
+  await target.prepare(signal());
+  await target.send([put('s_script_1_1', true)], signal());
+  const everywhere = double.faults.always(answers.error(500, 'no'));
+  const all = { scope: null, elementType: null };
+  for (let time = 0; time < 10; time++)
+    await expect(target.deleteOlder(all, 2, signal())).rejects.toThrow(OutageError);
+  everywhere.end();
+  const searches = double.faults.always(answers.error(500, 'no'), ({ route }) => route === 'search');
+  for (let time = 0; time < 4; time++)
+    await expect(target.deleteOlder(all, 2, signal())).rejects.toThrow(OutageError);
+  expect(await target.deleteOlder(all, 2, signal())).toBe(false);
+  searches.end();
+  expect(double.documents(COLLECTION)).toHaveLength(1);
+  expect(await target.deleteOlder(all, 2, signal())).toBe(true);
+  expect(double.documents(COLLECTION)).toHaveLength(0);
+});

@@ -1,4 +1,4 @@
-import { statement } from '../engine.ts';
+import { type Statement, statement } from '../engine.ts';
 import type { ResyncRow } from '../entities/sync.ts';
 import type { WriteTransaction } from '../transaction.ts';
 import type { DocumentKey } from './sync.ts';
@@ -18,8 +18,15 @@ const CREATE = statement(
   VALUES (${json('?3', 0, 'integer')}, ?1, ?2, 0, ${json('?3', 1, 'bigint')}, ${json('?3', 2, 'bigint')})`,
 );
 
-/** The generation of the next resync. */
+/** Two that begin at once would both be the next: the second waits for the end of the first. */
+const ONE_AT_A_TIME: Statement = {
+  sqlite: 'SELECT 1',
+  postgres: `SELECT pg_advisory_xact_lock(hashtext('sequence-service resync'))`,
+};
+
+/** The generation of the next resync, which no other transaction begins until this one's end. */
 export async function nextGeneration(tx: WriteTransaction): Promise<number> {
+  tx.execute(ONE_AT_A_TIME);
   const [row] = await tx.query<{ generation: number }>(
     'SELECT coalesce((SELECT generation FROM sync_target), 1) + 1 AS generation',
     [],
@@ -77,18 +84,70 @@ const ADVANCE = statement(
 );
 const FINISH = statement(
   ({ json }) => `UPDATE resync SET finish_time = ${json('?1', 1, 'bigint')}
-  WHERE generation = ${json('?1', 0, 'integer')}`,
+  WHERE generation = ${json('?1', 0, 'integer')} AND finish_time IS NULL`,
+);
+const CURSOR = `SELECT cursor_sequence_id AS "cursorSequenceId", cursor_element_id AS "cursorElementId",
+    cursor_version_number AS "cursorVersionNumber" FROM resync
+  WHERE generation = ?1 AND mark_finish_time IS NULL`;
+/** Where another process is marking, it is left to that. */
+const CURSOR_IF_FREE: Statement = {
+  sqlite: CURSOR,
+  postgres: `${CURSOR.replace('?1', '$1')} FOR UPDATE SKIP LOCKED`,
+};
+// As writers do: marks of one sequence are made by one at a time, so that none waits for a mark that another is making.
+const LOCK = statement(
+  ({
+    each,
+    value,
+    lock,
+  }) => `SELECT s.id FROM ${each('?1')} CROSS JOIN sequence s WHERE s.id = ${value('integer')}
+  ORDER BY s.id ${lock('s')}`,
 );
 
-/** Marks the next documents of a resync dirty, at low priority; returns how many, fewer than `limit` at its end. */
+const cleanBehind = (
+  table: string,
+  json: (parameter: string, n: number, type: 'integer' | 'bigint') => string,
+) =>
+  `EXISTS (SELECT 1 FROM ${table} t LEFT JOIN dirty_document d USING (sequence_id, element_id, version_number)
+    WHERE d.mark IS NULL AND (t.sequence_id, t.element_id, t.version_number) <=
+      (${json('?1', 0, 'integer')}, ${json('?1', 1, 'bigint')}, ${json('?1', 2, 'integer')}))`;
+const CLEAN_BEHIND = statement(
+  ({ json }) => `SELECT 1 AS clean WHERE ${cleanBehind('element', json)} OR ${cleanBehind('version', json)}`,
+);
+
+/**
+ * Whether a resync of everything runs that covers what a new one would: it was begun after generation `since`, or the
+ * index has acknowledged nothing yet of what it has marked.
+ */
+export async function isCovered(tx: WriteTransaction, since: number): Promise<boolean> {
+  tx.execute(ONE_AT_A_TIME);
+  const [running] = await tx.query<ResyncRow>(
+    `SELECT generation, cursor_sequence_id AS "cursorSequenceId", cursor_element_id AS "cursorElementId",
+       cursor_version_number AS "cursorVersionNumber" FROM resync
+     WHERE finish_time IS NULL AND scope IS NULL AND element_type IS NULL ORDER BY generation DESC LIMIT 1`,
+  );
+  if (running === undefined) return false;
+  if (running.generation > since || running.cursorSequenceId === null) return true;
+  const cursor = [running.cursorSequenceId, running.cursorElementId, running.cursorVersionNumber];
+  return (await tx.query(CLEAN_BEHIND, [JSON.stringify(cursor)])).length === 0;
+}
+
+/**
+ * Marks the next documents of a resync dirty, at low priority; returns how many, fewer than `limit` at its end, and
+ * undefined where another process is at it.
+ */
 export async function markNext(
   tx: WriteTransaction,
   resync: ResyncRow,
   limit: number,
   mark: string,
   now: number,
-): Promise<number> {
-  const cursor = [resync.cursorSequenceId ?? 0, resync.cursorElementId ?? 0, resync.cursorVersionNumber ?? 0];
+): Promise<number | undefined> {
+  const [at] = await tx.query<
+    Pick<ResyncRow, 'cursorSequenceId' | 'cursorElementId' | 'cursorVersionNumber'>
+  >(CURSOR_IF_FREE, [resync.generation]);
+  if (at === undefined) return undefined;
+  const cursor = [at.cursorSequenceId ?? 0, at.cursorElementId ?? 0, at.cursorVersionNumber ?? 0];
   const page = await tx.query<DocumentKey>(PAGE, [
     resync.scope,
     resync.elementType,
@@ -96,12 +155,14 @@ export async function markNext(
     limit,
   ]);
   const last = page.at(-1);
-  if (last !== undefined)
+  if (last !== undefined) {
+    tx.execute(LOCK, [JSON.stringify([...new Set(page.map(({ sequenceId }) => sequenceId))])]);
     tx.execute(MARK, [
       JSON.stringify(page.map((key) => [key.sequenceId, key.elementId, key.versionNumber])),
       mark,
       JSON.stringify([now]),
     ]);
+  }
   tx.execute(ADVANCE, [
     JSON.stringify([
       resync.generation,

@@ -3,14 +3,13 @@ import type { Target } from '../target.ts';
 import { TypesenseTarget } from './typesense.ts';
 import { TypesenseClientTarget } from './typesense-client.ts';
 
-/** The target that the configuration names; undefined where it names none, or this process does not send. */
+/** The target that the configuration names; undefined where it names none. */
 export function createTarget(
   config: SyncConfig,
   serviceName: string,
   onKeyRefresh: (outcome: 'ok' | 'failed') => void,
 ): Target | undefined {
   const { collection } = config;
-  if (config.worker === 'off') return undefined;
   if (config.typesenseUrl !== '')
     return new TypesenseTarget({ url: config.typesenseUrl, apiKey: config.typesenseApiKey, collection });
   if (config.typesenseClientUrl === '') return undefined;

@@ -20,6 +20,8 @@ export interface TypesenseClientOptions extends Omit<ApiKeyOptions, 'dispatcher'
   readonly concurrency: number;
 }
 
+type Hit = Readonly<Record<string, unknown>>;
+
 interface Answer {
   readonly status: number;
   /** Of a refusal, as it came. */
@@ -34,6 +36,12 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 const SEARCH_PAGE = 250;
 const MAX_DETAIL_LENGTH = 4_096;
 const COLLECTION_MISSING = /Collection not found|No collection with name/i;
+/** The service does not have what was asked of it. */
+const NO_ROUTE = new Set([404, 405, 501]);
+/** How often in a row the end of a resync is refused, while documents are not, until it is given up. */
+const MAX_REFUSALS = 5;
+/** No document has this id. */
+const NO_DOCUMENT = 'none';
 const MISSING = /Could not find a document with id/i;
 const EXISTS = /already exists/i;
 
@@ -52,6 +60,7 @@ export class TypesenseClientTarget implements Target {
   /** Of the key management service. */
   readonly #keys = new Agent({ connections: 1 });
   readonly #key: ApiKey;
+  #refusals = 0;
 
   constructor(options: TypesenseClientOptions) {
     this.#options = options;
@@ -110,21 +119,45 @@ export class TypesenseClientTarget implements Target {
 
   /**
    * The service cannot delete by filter: what is left is searched for and deleted one by one, until nothing is found.
-   * What the signal cuts off is carried on by the next call.
+   * What the signal cuts off is carried on by the next call. Not every release of the service can search.
    */
   async deleteOlder(
     scope: { scope: string | null; elementType: string | null },
     generation: number,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
+    try {
+      const isDone = await this.#deleteOlder(scope, generation, signal);
+      this.#refusals = 0;
+      return isDone;
+    } catch (error) {
+      if (!(error instanceof OutageError) || error.unanswered || error.collectionMissing) throw error;
+      // It may be the index that is away. Where a document can be synced meanwhile, it is this that is refused.
+      const { kind } = await this.#sendOne({ kind: 'delete', id: NO_DOCUMENT }, signal);
+      if (kind === 'refused' || ++this.#refusals < MAX_REFUSALS) throw error;
+      this.#refusals = 0;
+      return false;
+    }
+  }
+
+  async #deleteOlder(
+    { scope, elementType }: { scope: string | null; elementType: string | null },
+    generation: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const isFiltered = (hit: Hit) =>
+      Number(hit['sync_generation']) < generation &&
+      (elementType === null || hit['element_type'] === elementType);
     /** What Typesense has lost the id of is found for ever, and deleted never. */
     const deleted = new Set<unknown>();
     for (let page = 1; ; ) {
-      const hits = await this.#search(olderFilter(scope, generation), page, signal);
-      if (hits.length === 0) return;
-      // A filter compares words, without case and symbols: it only narrows the search down.
+      const hits = await this.#search(olderFilter({ scope, elementType }, generation), page, signal);
+      // Where the filter has been passed over, all of the index is found.
+      if (hits === undefined || !hits.every(isFiltered)) return false;
+      if (hits.length === 0) return true;
+      // A filter compares words, without case and symbols: of scopes it only narrows the search down.
       const orphans = hits.filter(
-        (hit) => (scope.scope === null || hit['scope'] === scope.scope) && !deleted.has(hit['id']),
+        (hit) => (scope === null || hit['scope'] === scope) && !deleted.has(hit['id']),
       );
       for (const { id } of orphans) deleted.add(id);
       for (let first = 0; first < orphans.length; first += this.concurrency) {
@@ -140,16 +173,13 @@ export class TypesenseClientTarget implements Target {
     }
   }
 
-  async #search(
-    filter: string,
-    page: number,
-    signal: AbortSignal,
-  ): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  /** Undefined where the service has no such route. */
+  async #search(filter: string, page: number, signal: AbortSignal): Promise<readonly Hit[] | undefined> {
     const parameters = {
       q: '*',
       query_by: 'comment',
       filter_by: filter,
-      include_fields: 'id,scope',
+      include_fields: 'id,scope,element_type,sync_generation',
       per_page: SEARCH_PAGE,
       page,
     };
@@ -158,11 +188,13 @@ export class TypesenseClientTarget implements Target {
       JSON.stringify({ collection_name: this.#options.collection, parameters }),
       signal,
     );
-    if (answer.status >= 300) throw outage(answer, COLLECTION_MISSING.test(answer.detail));
+    const collectionMissing = COLLECTION_MISSING.test(answer.detail);
+    if (!collectionMissing && NO_ROUTE.has(answer.status)) return undefined;
+    if (answer.status >= 300) throw outage(answer, collectionMissing);
     const { hits } = answer.body;
     if (!Array.isArray(hits))
-      throw new OutageError('the answer is not that of a search', { unanswered: true });
-    return hits.map((hit: { document?: Readonly<Record<string, unknown>> }) => hit.document ?? {});
+      throw new OutageError('the answer is not that of a search', { unanswered: false });
+    return hits.map((hit: { document?: Hit } | null) => hit?.document ?? {});
   }
 
   async drop(): Promise<void> {

@@ -151,10 +151,13 @@ export class TypesenseTarget implements Target {
     { scope, elementType }: { scope: string | null; elementType: string | null },
     generation: number,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<true> {
     const filters = [`sync_generation:<${generation}`];
     if (elementType !== null) filters.push(`element_type:=\`${elementType}\``);
-    if (scope === null) return await this.#deleteWhere(filters.join(' && '), signal, 'look');
+    if (scope === null) {
+      await this.#deleteWhere(filters.join(' && '), signal, 'look');
+      return true;
+    }
     // A filter compares words, without case and symbols: it finds the scopes `a-b`, `A.B` and `ab` alike. It only
     // narrows the search down; what goes is what bears this very scope.
     filters.push(`scope:=\`${scope}\``);
@@ -171,6 +174,7 @@ export class TypesenseTarget implements Target {
       .filter((document) => document.scope === scope);
     const operations = ids.map(({ id }): Operation => ({ kind: 'delete', id }));
     await this.#delete(operations, [...operations.keys()], [], signal, 'look');
+    return true;
   }
 
   async #deleteWhere(filter: string, signal: AbortSignal, use: 'send' | 'look'): Promise<void> {

