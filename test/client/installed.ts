@@ -8,9 +8,6 @@ const run = promisify(execFile);
 const ROOT = new URL('../..', import.meta.url).pathname;
 const NAME = '@fountain/sequence-service';
 
-/** All that a user of the client needs besides the tarball; the test proves that it is. */
-const NEEDED = ['@bufbuild/protobuf', '@connectrpc/connect', '@connectrpc/connect-node'];
-
 /** A folder in which somebody has installed the packed tarball. */
 export interface Installation {
   readonly folder: string;
@@ -24,9 +21,8 @@ export interface Installation {
 }
 
 /**
- * Packs the tarball and puts it into an empty folder as npm would, with the client's three dependencies and nothing
- * else. It is unpacked instead of installed: `npm install` would fetch and compile the service's own dependencies
- * too, which needs a network and minutes. `npm run test:long` does install it.
+ * Packs the tarball and puts it into an empty folder as npm would, with the dependencies that it names and nothing
+ * else. It is unpacked instead of installed, which needs a network; `npm run test:long` does install it.
  */
 export async function installPackage(): Promise<Installation> {
   const folder = await mkdtemp(join(tmpdir(), 'sequence-client-'));
@@ -34,7 +30,8 @@ export async function installPackage(): Promise<Installation> {
   const target = join(folder, 'node_modules', NAME);
   await mkdir(target, { recursive: true });
   await run('tar', ['-xzf', tarball.path, '-C', target, '--strip-components=1']);
-  for (const name of NEEDED)
+  const { dependencies } = JSON.parse(await readFile(join(target, 'package.json'), 'utf8'));
+  for (const name of Object.keys(dependencies))
     await cp(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name), { recursive: true });
   return installation(folder, tarball.files);
 }
@@ -50,9 +47,8 @@ export async function installPackageWithNpm(): Promise<Installation> {
 }
 
 async function pack(folder: string): Promise<{ path: string; files: string[] }> {
-  await run('npm', ['pack', '--pack-destination', folder], { cwd: ROOT });
-  const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
-  const path = join(folder, `fountain-sequence-service-${version}.tgz`);
+  const packed = await run('npm', ['run', '--silent', 'pack:client', '--', folder], { cwd: ROOT });
+  const path = join(folder, packed.stdout.trim());
   const { stdout } = await run('tar', ['-tzf', path]);
   const files = stdout.split('\n').filter((file) => file !== '' && !file.endsWith('/'));
   return { path, files: files.map((file) => file.replace(/^package\//, '')).toSorted() };

@@ -42,6 +42,25 @@ describe('the packed tarball', () => {
     );
   });
 
+  test('asks for what it imports and nothing else, in the versions of the service', async () => {
+    const target = join(installed.folder, 'node_modules/@fountain/sequence-service');
+    const imported = installed.files
+      .filter((file) => file.endsWith('.js'))
+      .flatMap((file) => [
+        ...readFileSync(join(target, file), 'utf8').matchAll(/\bfrom ["']((?:@[\w-]+\/)?[\w-]+)/g),
+      ])
+      .map(([, name]) => name!);
+    const own = JSON.parse(await readFile(join(target, 'package.json'), 'utf8'));
+    const service = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+    expect(Object.keys(own.dependencies)).toEqual(
+      [...new Set(imported)].filter((n) => n !== 'node').toSorted(),
+    );
+    expect(service.dependencies).toMatchObject(own.dependencies);
+    expect(own.exports).toEqual(service.exports);
+    expect(own).not.toHaveProperty('devDependencies');
+    expect(own).not.toHaveProperty('scripts');
+  });
+
   test.each(['connect', 'grpc', 'grpc-web'])(
     'serves the plain JavaScript of docs/clients.md over %s',
     async (protocol) => {
