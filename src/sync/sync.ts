@@ -88,6 +88,8 @@ export class Sync implements SyncControl {
   readonly #cleared = new Wakeable();
   #loop: Promise<void> | undefined;
   #prepared = false;
+  /** Whether the index has said that it has no such collection. */
+  #missing = false;
   #accepted = false;
   #notice = '';
   #counts: { readonly at: number; readonly value: ReturnType<SyncReads['counts']> } | undefined;
@@ -202,8 +204,10 @@ export class Sync implements SyncControl {
         if (waitMs > 0) await this.#wake.wait(waitMs, signal);
       } catch (error) {
         if (signal.aborted) break;
-        if (error instanceof OutageError) this.#prepared &&= !error.collectionMissing;
-        else this.#options.logger.error({ err: error }, 'sync failed');
+        if (error instanceof OutageError) {
+          this.#missing ||= error.collectionMissing;
+          this.#prepared &&= !error.collectionMissing;
+        } else this.#options.logger.error({ err: error }, 'sync failed');
         this.#dispatcher!.failed(error);
         // Commits go on meanwhile: they must not shorten the wait.
         await new Wakeable().wait(Math.max(50, this.#dispatcher!.waitMs()), signal);
@@ -289,18 +293,28 @@ export class Sync implements SyncControl {
     });
   }
 
-  /** Creates the collection where it is missing; into an empty one everything is sent anew. */
+  /**
+   * Creates the collection where it is missing; into an empty one everything is sent anew. That is noted before the
+   * collection is made, where it is known to be missing: as soon as it is there others may fill it, and nobody sees
+   * any more that it was empty.
+   */
   async #prepare(signal: AbortSignal): Promise<void> {
-    const { reads, target, limits, logger } = this.#options;
+    const { reads, target, limits } = this.#options;
     const known = (await reads.target())?.generation ?? 1;
+    if (this.#missing) await this.#sendAnew(known);
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(limits.callTimeoutMs)]);
-    const outcome = await target!.prepare(bounded);
-    if (outcome === 'empty' && (await reads.anyClean())) {
-      const generation = await this.#beginResync(null, null, known);
-      if (generation !== undefined)
-        logger.info({ target: target!.identity }, 'the collection is empty; everything is sent anew');
-    }
+    const outcome = await target!.prepare(bounded, () => this.#sendAnew(known));
+    if (outcome === 'empty') await this.#sendAnew(known);
     this.#prepared = true;
+    this.#missing = false;
+  }
+
+  /** Begins a Resync of everything, where there is something, and none covers it that was begun after `known`. */
+  async #sendAnew(known: number): Promise<void> {
+    const { reads, target, logger } = this.#options;
+    if (!(await reads.anyClean())) return;
+    if ((await this.#beginResync(null, null, known)) !== undefined)
+      logger.info({ target: target!.identity }, 'the collection is empty; everything is sent anew');
   }
 
   /** Marks the next chunk of the running resync, or ends it; whether there was something to do. */
@@ -460,9 +474,9 @@ export class Sync implements SyncControl {
     elementType: string | null,
     known?: number,
   ): Promise<number | undefined> {
-    const { shared, target, now } = this.#options;
+    const { target, now } = this.#options;
     const generation = await this.#task(async (tx) => {
-      if (shared !== undefined && known !== undefined && (await isCovered(tx, known))) return undefined;
+      if (known !== undefined && (await isCovered(tx, known))) return undefined;
       const next = await nextGeneration(tx);
       await createResync(tx, { scope, elementType }, next, now() * 1000);
       retarget(tx, target!.identity, next);

@@ -72,8 +72,10 @@ export interface Target {
   /**
    * Creates the collection where it is missing, and tells whether it holds documents: one that a request made which
    * was given up is as empty as one just created. Throws OutageError, or an Error where it has another schema.
+   *
+   * @param beforeMaking awaited before it is created, by a target that can look without creating it
    */
-  prepare(signal: AbortSignal): Promise<'empty' | 'filled'>;
+  prepare(signal: AbortSignal, beforeMaking?: () => Promise<void>): Promise<'empty' | 'filled'>;
   /** One verdict an operation, in their order. Throws OutageError where there is none. */
   send(operations: readonly Operation[], signal: AbortSignal): Promise<Verdict[]>;
   /** How many documents the index holds; undefined where the target cannot tell. */

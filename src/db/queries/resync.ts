@@ -109,7 +109,7 @@ const cleanBehind = (
   json: (parameter: string, n: number, type: 'integer' | 'bigint') => string,
 ) =>
   `EXISTS (SELECT 1 FROM ${table} t LEFT JOIN dirty_document d USING (sequence_id, element_id, version_number)
-    WHERE d.mark IS NULL AND (t.sequence_id, t.element_id, t.version_number) <=
+    WHERE (d.mark IS NULL OR d.lease_expire_time IS NOT NULL) AND (t.sequence_id, t.element_id, t.version_number) <=
       (${json('?1', 0, 'integer')}, ${json('?1', 1, 'bigint')}, ${json('?1', 2, 'integer')}))`;
 const CLEAN_BEHIND = statement(
   ({ json }) => `SELECT 1 AS clean WHERE ${cleanBehind('element', json)} OR ${cleanBehind('version', json)}`,
@@ -117,7 +117,7 @@ const CLEAN_BEHIND = statement(
 
 /**
  * Whether a resync of everything runs that covers what a new one would: it was begun after generation `since`, or the
- * index has acknowledged nothing yet of what it has marked.
+ * index has acknowledged nothing yet of what it has marked, and is not being sent any of it.
  */
 export async function isCovered(tx: WriteTransaction, since: number): Promise<boolean> {
   tx.execute(ONE_AT_A_TIME);

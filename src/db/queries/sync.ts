@@ -274,10 +274,11 @@ export class SyncReads {
     return row!.n;
   }
 
-  /** Whether there is a document that the index is to hold and that is not dirty. */
+  /** Whether there is a document that the index is to hold and that is not dirty, or may not be soon: it is being sent. */
   async anyClean(): Promise<boolean> {
     const clean = (table: string) => `EXISTS (SELECT 1 FROM ${table} LEFT JOIN dirty_document d
-      USING (sequence_id, element_id, version_number) WHERE d.mark IS NULL)`;
+      USING (sequence_id, element_id, version_number)
+      WHERE d.mark IS NULL OR d.lease_expire_time IS NOT NULL)`;
     const [row] = await this.#query<{ clean: number }>(
       `SELECT CASE WHEN ${clean('element')} OR ${clean('version')} THEN 1 ELSE 0 END AS clean`,
       [],

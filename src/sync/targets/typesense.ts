@@ -48,7 +48,7 @@ export class TypesenseTarget implements Target {
     return this.#batchSize;
   }
 
-  async prepare(signal: AbortSignal): Promise<'empty' | 'filled'> {
+  async prepare(signal: AbortSignal, beforeMaking?: () => Promise<void>): Promise<'empty' | 'filled'> {
     const { collection } = this.#options;
     return await this.#call(signal, async (client) => {
       try {
@@ -65,6 +65,7 @@ export class TypesenseTarget implements Target {
       } catch (error) {
         if (!(error instanceof Errors.ObjectNotFound)) throw error;
       }
+      await beforeMaking?.();
       const { name } = await client
         .collections()
         .create({ name: collection, fields: [...COLLECTION_FIELDS] });
