@@ -63,11 +63,14 @@ export async function copyDatabase(
         );
       });
     } catch (error) {
-      if (error instanceof DatabaseError)
-        throw new DatabaseStartError(`${describeDatabase(to.url)} was not filled: ${error.message}`, {
-          cause: error,
-        });
-      throw error;
+      if (!(error instanceof DatabaseError)) throw error;
+      const filled =
+        error.kind === 'outcome_unknown'
+          ? 'may be filled or empty (another copy is refused where it is filled)'
+          : 'was not filled';
+      throw new DatabaseStartError(`${describeDatabase(to.url)} ${filled}: ${error.message}`, {
+        cause: error,
+      });
     } finally {
       await target.close();
     }

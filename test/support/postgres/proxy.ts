@@ -59,7 +59,7 @@ export async function startPostgresProxy(place: string): Promise<PostgresProxy> 
       cut = true;
       backend.write(chunk.subarray(0, at - HEAD));
       client.resetAndDestroy();
-      if ('lateMs' in meets) setTimeout(() => backend.write(chunk.subarray(at - HEAD)), meets.lateMs);
+      if ('lateMs' in meets) setTimeout(() => backend.end(chunk.subarray(at - HEAD)), meets.lateMs);
       else setTimeout(() => backend.destroy(), meets.lostMs);
     });
     backend.on('data', (chunk) => {
