@@ -57,7 +57,7 @@ export class Replicas {
   /** Starts the process of a place, from another copy of the source where one is given. */
   async start(index: number, root?: string): Promise<void> {
     // Only one process follows the index as long as processes have no leases in the database.
-    const env = { LOG_LEVEL: 'info', SYNC_WORKER: index === 0 ? 'on' : 'off', ...this.#env };
+    const env = { LOG_LEVEL: 'info', ...this.#env };
     const service = await startService({ env, ...(root === undefined ? {} : { root }) });
     const headers = { 'connect-timeout-ms': String(DEADLINE_MS) };
     const callers = [h1Caller(service.port, headers), h2Caller(service.port, headers)];
