@@ -15,7 +15,7 @@ import {
   startIndex,
 } from '../sync/harness.ts';
 
-const RUNS = process.env['LONG'] === '1' ? 200 : Number(process.env['RUNS'] ?? 8);
+const RUNS = process.env['LONG'] === '1' ? 200 : 8;
 /** Another seed may be given, to see a failure again. */
 const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const REPLICAS = 3;

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, vi } from 'vitest';
 import type { Environment } from '../../src/config.ts';
-import { SyncReads } from '../../src/db/queries/sync.ts';
+import { MemoryClaims } from '../../src/sync/claims.ts';
+import { LeasedClaims } from '../../src/sync/leased-claims.ts';
+import { capabilities } from '../engines/index.ts';
 import type { Fault, Matches } from '../support/typesense/faults.ts';
 import {
   converged,
@@ -41,7 +43,8 @@ const PEACE_MS = 150;
 
 /** What goes on, a second: calls as the double saw them, sends as the service counts them, looks at what is due. */
 export async function activity({ app }: Follower, double: Double, forMs: number) {
-  const looks = vi.spyOn(SyncReads.prototype, 'due');
+  const Claims = capabilities.manyWriters ? LeasedClaims : MemoryClaims;
+  const looks = vi.spyOn(Claims.prototype, 'take');
   const sends = async () => {
     const metric = await app.metrics.registry.getSingleMetric('sequence_sync_send_seconds')!.get();
     const count = metric.values.find((value) => String(Reflect.get(value, 'metricName')).endsWith('_count'));

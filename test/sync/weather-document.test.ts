@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { SyncReads } from '../../src/db/queries/sync.ts';
+import { MemoryClaims } from '../../src/sync/claims.ts';
+import { LeasedClaims } from '../../src/sync/leased-claims.ts';
+import { capabilities } from '../engines/index.ts';
 import { answers } from '../support/typesense/faults.ts';
 import { until } from '../support/until.ts';
 import {
@@ -113,19 +115,20 @@ describe.each(KINDS)('%s', (kind) => {
     for (let elementId = 1n; elementId <= 200n; elementId++)
       await before.client.generate({ ...AT, elementId, content });
     await before.app.stop();
-    const due = vi.spyOn(SyncReads.prototype, 'due');
-    onTestFinished(() => due.mockRestore());
+    const Claims = capabilities.manyWriters ? LeasedClaims : MemoryClaims;
+    const takes = vi.spyOn(Claims.prototype, 'take');
+    onTestFinished(() => takes.mockRestore());
     const hanging = double.faults.always(
       { kind: 'hang' },
       ({ route }) => route === 'import' || route === 'sync',
     );
-    await follow({ ...env, SYNC_CALL_TIMEOUT: '2s' }, {}, file);
+    await follow({ ...env, SYNC_CALL_TIMEOUT: '5s' }, {}, file);
     await until('a call hangs', () => double.log.documentsReceived > 0);
     await sleep(800);
     let bytes = 0;
-    for (const result of due.mock.settledResults)
+    for (const result of takes.mock.settledResults)
       if (result.type === 'fulfilled')
-        for (const { state } of result.value.documents) bytes += state?.content?.length ?? 0;
+        for (const { state } of result.value.claims) bytes += state?.content?.length ?? 0;
     expect(bytes).toBeGreaterThan(1e6);
     expect(bytes).toBeLessThan(13e6);
     hanging.end();
@@ -144,7 +147,7 @@ describe.each(KINDS)('%s', (kind) => {
       return (await dirty(follower.file)).parked === 1;
     });
     await until('all else is there', async () => (await dirty(follower.file)).dirty === 2);
-    const looks = vi.spyOn(SyncReads.prototype, 'due');
+    const looks = vi.spyOn((capabilities.manyWriters ? LeasedClaims : MemoryClaims).prototype, 'take');
     onTestFinished(() => looks.mockRestore());
     await sleep(300);
     expect(looks.mock.calls.length).toBeLessThanOrEqual(4);
