@@ -197,7 +197,7 @@ class Service implements App {
     const sync = new Sync({
       reads: database.syncReads,
       writer,
-      target: createTarget(syncConfig, service.name, (outcome) =>
+      target: await createTarget(syncConfig, service.name, (outcome) =>
         this.metrics.sync.keyRefreshes.inc({ outcome }),
       ),
       limits: { ...syncConfig, ...WAITS, ...this.#syncConstants },

@@ -1,19 +1,23 @@
 import type { SyncConfig } from '../../config.ts';
 import type { Target } from '../target.ts';
-import { TypesenseTarget } from './typesense.ts';
-import { TypesenseClientTarget } from './typesense-client.ts';
 
-/** The target that the configuration names; undefined where it names none, or this process does not send. */
-export function createTarget(
+/**
+ * The target that the configuration names; undefined where it names none, or this process does not send. Only what it
+ * needs is loaded.
+ */
+export async function createTarget(
   config: SyncConfig,
   serviceName: string,
   onKeyRefresh: (outcome: 'ok' | 'failed') => void,
-): Target | undefined {
+): Promise<Target | undefined> {
   const { collection } = config;
   if (config.worker === 'off') return undefined;
-  if (config.typesenseUrl !== '')
+  if (config.typesenseUrl !== '') {
+    const { TypesenseTarget } = await import('./typesense.ts');
     return new TypesenseTarget({ url: config.typesenseUrl, apiKey: config.typesenseApiKey, collection });
+  }
   if (config.typesenseClientUrl === '') return undefined;
+  const { TypesenseClientTarget } = await import('./typesense-client.ts');
   return new TypesenseClientTarget({
     url: config.typesenseClientUrl,
     collection,
