@@ -14,6 +14,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { GenerateRequestSchema } from '../gen/fountain/sequence/v1/sequence_pb.js';
+import { NODE_FLAGS } from './node-flags.ts';
 
 const run = promisify(execFile);
 const ROOT = new URL('..', import.meta.url).pathname;
@@ -42,7 +43,7 @@ async function startServer(lane: Side): Promise<Server> {
     ...(process.env['LOG_LEVEL'] && { LOG_LEVEL: process.env['LOG_LEVEL'] }),
   };
   const profile = process.env['PROFILE'] ? ['--cpu-prof', `--cpu-prof-dir=${process.env['PROFILE']}`] : [];
-  const args = ['-c', '0', process.execPath, ...profile, join(ROOT, 'src/main.ts')];
+  const args = ['-c', '0', process.execPath, ...NODE_FLAGS, ...profile, join(ROOT, 'src/main.ts')];
   const child = spawn('taskset', args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
   children.push(child);
   const lines = createInterface({ input: child.stdout });

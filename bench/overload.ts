@@ -11,6 +11,7 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 import { ElementType, SequenceService } from '../gen/fountain/sequence/v1/sequence_pb.js';
 import { verifyDatabase } from '../src/db/database.ts';
 import { openReaderSource } from '../src/db/sqlite.ts';
+import { NODE_FLAGS } from './node-flags.ts';
 import type { SenderOptions, SenderResult } from './overload-sender.ts';
 import { PLACEMENT, pinned } from './server.ts';
 
@@ -32,11 +33,7 @@ const TARGETS = { goodput: 0.8, share: 0.8, p99Ms: 250, rssMb: 300 };
 
 const folder = mkdtempSync(join(tmpdir(), 'sequence-overload-'));
 const file = join(folder, 'sequence.db');
-// With the flags of `npm start`.
-const [command, args] = pinned(0, [
-  '--max-semi-space-size=16',
-  new URL('../src/main.ts', import.meta.url).pathname,
-]);
+const [command, args] = pinned(0, [...NODE_FLAGS, new URL('../src/main.ts', import.meta.url).pathname]);
 const service = spawn(command, args, {
   env: { PATH: process.env['PATH'], PORT: '0', LOG_PRETTY: 'off', DATABASE_URL: `sqlite:///${file}` },
   stdio: ['ignore', 'pipe', 'inherit'],

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { endChild, startChild, within } from './children.ts';
+import { NODE_FLAGS } from './node-flags.ts';
 
 const MAIN = new URL('../src/main.ts', import.meta.url).pathname;
 const HAS_TASKSET = spawnSync('taskset', ['-V']).status === 0;
@@ -36,7 +37,7 @@ export interface ServerOptions {
   readonly databaseUrl: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly cores?: Cores;
-  /** For Node, before the script. */
+  /** For Node, behind those of `npm start`. */
   readonly flags?: readonly string[];
 }
 
@@ -51,7 +52,7 @@ export interface BenchServer {
 
 /** Starts a service and waits until it is ready. */
 export async function startServer(options: ServerOptions): Promise<BenchServer> {
-  const [command, args] = pinned(options.cores ?? 0, [...(options.flags ?? []), MAIN]);
+  const [command, args] = pinned(options.cores ?? 0, [...NODE_FLAGS, ...(options.flags ?? []), MAIN]);
   const started = performance.now();
   const child = startChild(command, args, {
     env: {

@@ -201,7 +201,9 @@ class Service implements App {
     const sends = syncConfig.worker === 'on';
     const target =
       sends || shared !== undefined
-        ? createTarget(syncConfig, service.name, (outcome) => this.metrics.sync.keyRefreshes.inc({ outcome }))
+        ? await createTarget(syncConfig, service.name, (outcome) =>
+            this.metrics.sync.keyRefreshes.inc({ outcome }),
+          )
         : undefined;
     const sync = new Sync({
       reads: database.syncReads,

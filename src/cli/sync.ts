@@ -48,7 +48,7 @@ export async function resync(options: Options): Promise<number> {
 
 async function drop(): Promise<void> {
   const { sync, service } = loadConfig(readEnvironment());
-  const target = createTarget({ ...sync, worker: 'on' }, service.name, () => {});
+  const target = await createTarget({ ...sync, worker: 'on' }, service.name, () => {});
   if (target === undefined)
     throw new CommandError('this configuration names no search index: set TYPESENSE_URL', 1);
   try {

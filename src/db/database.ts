@@ -3,8 +3,6 @@ import { type DatabaseUrl, describeDatabase } from '../config.ts';
 import { DatabaseStartError, driverCode } from './errors.ts';
 import { pendingMigrations } from './migrate.ts';
 import type { Database, DatabaseOptions, OpenParts } from './open.ts';
-import { openPostgres, withSource } from './postgres-database.ts';
-import { openSqlite, readSqlite } from './sqlite-database.ts';
 import { type Verification, verify } from './verify.ts';
 
 export type { Database, DatabaseOptions } from './open.ts';
@@ -31,13 +29,17 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   }
 }
 
-function openParts(options: DatabaseOptions, closers: (() => Promise<void>)[]): Promise<OpenParts> {
+// The driver of the engine that is used, and of no other, is loaded.
+const sqlite = () => import('./sqlite-database.ts');
+const postgres = () => import('./postgres-database.ts');
+
+async function openParts(options: DatabaseOptions, closers: (() => Promise<void>)[]): Promise<OpenParts> {
   const { url } = options;
   switch (url.engine) {
     case 'sqlite':
-      return openSqlite(url.file, options, closers);
+      return await (await sqlite()).openSqlite(url.file, options, closers);
     case 'postgres':
-      return openPostgres({ url, sslCa: options.sslCa ?? '' }, options, closers);
+      return await (await postgres()).openPostgres({ url, sslCa: options.sslCa ?? '' }, options, closers);
   }
 }
 
@@ -76,9 +78,9 @@ async function read<T>(
   try {
     switch (url.engine) {
       case 'sqlite':
-        return await readSqlite(url.file, use);
+        return await (await sqlite()).readSqlite(url.file, use);
       case 'postgres':
-        return await withSource({ url, sslCa }, 'sequence-service read', use);
+        return await (await postgres()).withSource({ url, sslCa }, 'sequence-service read', use);
     }
   } catch (error) {
     throw startError(url, error);

@@ -10,12 +10,13 @@ import {
   type PostgresPoolOptions,
   postgresPool,
 } from './postgres.ts';
+import { PostgresReader } from './postgres-reader.ts';
 import { PostgresWriter } from './postgres-writer.ts';
 import { Reads } from './queries/reads.ts';
 import { SyncReads } from './queries/sync.ts';
 
 const SYNC_READERS = 2;
-// The writer's statements find their rows by an index, whatever the statistics of a young table say; a plan made once
+// The writer's statements and callers' reads find their rows by an index, whatever the statistics of a young table say; a plan made once
 // for a table that was empty would read all of it later. (Counting still reads it all, where there is no other way.)
 const ALWAYS_BY_INDEX = {
   plan_cache_mode: 'force_generic_plan',
@@ -58,7 +59,14 @@ export async function openPostgres(
   const writerSource = await open({ size: writers + 2, name: `${name} write`, settings: ALWAYS_BY_INDEX });
   const writer = new PostgresWriter(postgresPool(writerSource));
   closers.push(() => writer.close());
-  const reader = await open({ size: options.readers, name: `${name} read`, readOnly: true });
+  const readerSource = await open({
+    size: options.readers,
+    name: `${name} read`,
+    settings: ALWAYS_BY_INDEX,
+    readOnly: true,
+  });
+  const reader = new PostgresReader(postgresPool(readerSource));
+  closers.push(() => reader.close());
   const syncReader = await open({ size: SYNC_READERS, name: `${name} sync`, readOnly: true });
   const hints = new PostgresHints(await connectionOptions(address, `${name} hints`));
   closers.push(() => hints.close());
@@ -67,7 +75,7 @@ export async function openPostgres(
     hints,
     lanes: writers,
     writer,
-    reads: new Reads([reader], POSTGRES),
+    reads: new Reads(reader),
     syncReads: new SyncReads(syncReader, POSTGRES),
     migrated,
   };

@@ -1,6 +1,7 @@
 import pg, { type Pool, type PoolClient, type QueryResult } from 'pg';
 import { POSTGRES, type Statement, textFor } from './engine.ts';
 import { DatabaseError, driverCode, postgresError } from './errors.ts';
+import { OVERTAKEN, prepared } from './postgres-statements.ts';
 import type { SqlValue, WriteConnection, WriteTransaction } from './transaction.ts';
 
 /** How long a cancelled transaction has to end before its connection is cut. */
@@ -197,25 +198,10 @@ class PostgresTransaction implements WriteTransaction {
   }
 }
 
-/** A prepared statement that a migration has overtaken; a new connection prepares it anew. */
-const OVERTAKEN = new Set(['0A000', '26000']);
-
 /** Codes that come with the end of the connection, whatever the server was doing. */
 const FAREWELL = /^(08|57P|25P0[34]|XX)/;
 
 /** Whether the server has refused something and lives on; else it is not known what it did last. */
 function isVerdict(error: unknown): boolean {
   return error instanceof pg.DatabaseError && !FAREWELL.test(error.code ?? '');
-}
-
-const names = new Map<string, { name: string; text: string }>();
-
-/** A statement's name on every connection. There are as many as texts in the code. */
-function prepared(text: string): { name: string; text: string } {
-  let statement = names.get(text);
-  if (statement === undefined) {
-    statement = { name: `s${names.size}`, text };
-    names.set(text, statement);
-  }
-  return statement;
 }

@@ -9,6 +9,7 @@ import { Reads } from './queries/reads.ts';
 import { SyncReads } from './queries/sync.ts';
 import { openReaderSource, openWriterSource, sqliteConnection } from './sqlite.ts';
 import { makeFolder, realFile } from './sqlite-file.ts';
+import { SqliteReader } from './sqlite-reader.ts';
 import { SqliteWriter } from './sqlite-writer.ts';
 import { takeWriteLock } from './write-lock.ts';
 
@@ -35,11 +36,13 @@ export async function openSqlite(
     readers.push(reader);
   }
   const [syncReader, ...others] = readers;
+  const reader = new SqliteReader(others.map(sqliteConnection));
+  closers.push(() => reader.close());
   return {
     engine: SQLITE,
     lanes: 1,
     writer,
-    reads: new Reads(others, SQLITE),
+    reads: new Reads(reader),
     syncReads: new SyncReads(syncReader!, SQLITE),
     migrated,
     files: {

@@ -1,13 +1,12 @@
-import type { Database, Statement as Prepared } from 'sqlite3';
+import type { Database } from 'sqlite3';
 import { SQLITE, type Statement, textFor } from './engine.ts';
 import { DatabaseError, type DatabaseErrorKind, driverCode, sqliteError } from './errors.ts';
 import type { FileGuard } from './file-guard.ts';
+import { SqliteStatements } from './sqlite-statements.ts';
 import type { SqlValue, WriteConnection, WriteTransaction } from './transaction.ts';
 
 /**
- * The one connection that writes a SQLite database. Statements are prepared once and kept: every text that is
- * passed in is a constant of `queries/`, so the cache is bounded by the code. TypeORM's `query()` prepares anew
- * at each call; docs/adr/0003 has the figures.
+ * The one connection that writes a SQLite database, with statements that are prepared once and kept.
  *
  * TypeORM cannot express BEGIN IMMEDIATE, which takes the write lock before the first read; so the
  * transaction's own statements are prepared here too.
@@ -15,7 +14,7 @@ import type { SqlValue, WriteConnection, WriteTransaction } from './transaction.
 export class SqliteWriter implements WriteConnection {
   readonly #connection: Database;
   readonly #guard: FileGuard | undefined;
-  readonly #statements = new Map<string, Prepared>();
+  readonly #statements: SqliteStatements;
   #last: Promise<unknown> = Promise.resolve();
   /** Whether a commit has failed in a way that leaves open what the disk holds, and none has succeeded since. */
   #doubtful = false;
@@ -23,6 +22,7 @@ export class SqliteWriter implements WriteConnection {
   /** @param guard of the database's files; without one, nothing is noticed of what happens to them */
   constructor(connection: Database, guard?: FileGuard) {
     this.#connection = connection;
+    this.#statements = new SqliteStatements(connection);
     this.#guard = guard;
   }
 
@@ -146,31 +146,14 @@ export class SqliteWriter implements WriteConnection {
     }
   }
 
-  async #all<Row>(sql: string, parameters: readonly SqlValue[]): Promise<Row[]> {
-    const statement = this.#statements.get(sql) ?? (await this.#prepare(sql));
-    return new Promise((resolve, reject) => {
-      statement.all(parameters, (error: Error | null, rows: Row[]) =>
-        error ? reject(error) : resolve(rows),
-      );
-    });
-  }
-
-  async #prepare(sql: string): Promise<Prepared> {
-    const statement = await new Promise<Prepared>((resolve, reject) => {
-      const prepared: Prepared = this.#connection.prepare(sql, (error: Error | null) =>
-        error ? reject(error) : resolve(prepared),
-      );
-    });
-    this.#statements.set(sql, statement);
-    return statement;
+  #all<Row>(sql: string, parameters: readonly SqlValue[]): Promise<Row[]> {
+    return this.#statements.all<Row>(sql, parameters);
   }
 
   /** Waits for the running transaction and gives the prepared statements back. */
   async close(): Promise<void> {
     await this.#last;
-    for (const statement of this.#statements.values())
-      await new Promise<void>((resolve) => statement.finalize(() => resolve()));
-    this.#statements.clear();
+    await this.#statements.close();
   }
 }
 

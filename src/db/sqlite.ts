@@ -64,7 +64,7 @@ export async function openReaderSource(file: string): Promise<DataSource> {
   await pragmas(source, [
     'query_only = ON',
     `busy_timeout = ${BUSY_TIMEOUT_MS}`,
-    'cache_size = -16384',
+    'cache_size = -8192',
     TEMPORARY_IN_MEMORY,
   ]);
   return source;

@@ -25,3 +25,17 @@ export interface WriteConnection {
    */
   transaction<T>(body: (tx: WriteTransaction) => Promise<T>, timeoutMs: number): Promise<T>;
 }
+
+/** Runs statements that only read, each a snapshot of its own, in no order, on as many connections as there are. */
+export interface ReadConnection {
+  /**
+   * @param sql a constant: each connection prepares it once and keeps it
+   * @throws DatabaseError
+   */
+  query<Row>(sql: Statement, parameters: readonly SqlValue[]): Promise<Row[]>;
+  /**
+   * Runs a statement on every connection that is this process's own.
+   * @throws DatabaseError where one gives no answer
+   */
+  check(sql: Statement): Promise<void>;
+}

@@ -41,13 +41,21 @@ describe('Dockerfile', () => {
   test('node runs, as process 1 and in the health check, a script that is in the image', () => {
     const commands = [...textsOf(image, 'ENTRYPOINT'), ...textsOf(image, 'HEALTHCHECK')].map(argumentsOf);
     expect(commands).toHaveLength(2);
-    for (const [program, script] of commands) {
+    for (const [program, ...rest] of commands) {
+      const script = rest.find((part) => !part.startsWith('--'));
       expect(program).toBe('node');
       expect(existsSync(join(ROOT, script!))).toBe(true);
       expect(copied(image)).toContain(script!.split('/')[0]);
     }
     expect(textsOf(image, 'CMD').map(argumentsOf)).toEqual([['serve']]);
     expect(textsOf(image, 'STOPSIGNAL')).toEqual(['SIGTERM']);
+  });
+
+  test('node has the flags of npm start', () => {
+    const [, ...rest] = argumentsOf(textsOf(image, 'ENTRYPOINT')[0]!);
+    const start = manifest.scripts.start.split(' ');
+    expect(rest.slice(0, -1)).toEqual(start.slice(start.indexOf('node') + 1, -1));
+    expect(rest.length).toBeGreaterThan(1);
   });
 
   test('it is not run as root, and writes only to the volume', () => {

@@ -1,6 +1,9 @@
-import type { DataSource } from 'typeorm';
 import { expect, test } from 'vitest';
+import { type Statement, statement, textFor } from '../../src/db/engine.ts';
 import { Reads } from '../../src/db/queries/reads.ts';
+import { sqliteConnection } from '../../src/db/sqlite.ts';
+import { SqliteReader } from '../../src/db/sqlite-reader.ts';
+import type { SqlValue } from '../../src/db/transaction.ts';
 import { MAX_PAGE_BYTES, Reader } from '../../src/domain/reader.ts';
 import type { Write } from '../../src/domain/writes.ts';
 import {
@@ -200,11 +203,12 @@ test('a page is as cheap at the end as at the beginning', async () => {
   const source = await ENGINE.openSource(db.place);
   try {
     const statements: [sql: string, parameters: unknown[]][] = [];
-    const query = async (sql: string, parameters: unknown[]) => {
-      statements.push([sql, parameters]);
-      return await source.query(sql, parameters);
+    const query = async <Row>(sql: Statement, parameters: readonly SqlValue[]) => {
+      const text = textFor(ENGINE.engine, sql);
+      statements.push([text, [...parameters]]);
+      return await source.query<Row[]>(text, [...parameters]);
     };
-    const reads = new Reads([Object.assign(Object.create(source) as DataSource, { query })], ENGINE.engine);
+    const reads = new Reads({ query, check: async () => {} });
     const limits = { rows: 50, bytes: 1e6 };
     const list = await reads.listElements('play', 'script', count - 49, limits, true);
     expect(list?.elements).toHaveLength(50);
@@ -245,4 +249,54 @@ test('a reading connection cannot write', async () => {
     await reader.destroy();
   }
   await db.database.reads.check();
+});
+
+test.skipIf(capabilities.dynamicTypes)(
+  'a read goes on where a migration has changed what it returns',
+  async () => {
+    const db = await openTestDatabase();
+    await batchOf(db, [generate(1, { comment: 'before' })]);
+    const { reads } = db.database;
+    const readOften = async () => {
+      for (let i = 0; i < 10; i++)
+        expect(await reads.getElement('play', 'script', 1)).toMatchObject({ comment: 'before' });
+    };
+    await readOften();
+    await db.query('ALTER TABLE element ALTER COLUMN comment TYPE varchar');
+    await readOften();
+  },
+);
+
+test.skipIf(!capabilities.isFile)(
+  'a long read keeps one connection busy, and no other read waiting',
+  async () => {
+    const db = await openTestDatabase();
+    const sources = [await ENGINE.openReader(db.place), await ENGINE.openReader(db.place)];
+    const reader = new SqliteReader(sources.map(sqliteConnection));
+    const long = statement(
+      () =>
+        'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT max(i) AS m FROM n',
+    );
+    const short = statement(() => 'SELECT 1 AS one');
+    try {
+      let ended = false;
+      const running = reader.query<{ m: number }>(long, []).finally(() => {
+        ended = true;
+      });
+      for (let i = 0; i < 20; i++) expect(await reader.query(short, [])).toEqual([{ one: 1 }]);
+      expect(ended).toBe(false);
+      expect(await running).toEqual([{ m: 3_000_000 }]);
+    } finally {
+      await reader.close();
+      for (const source of sources) await source.destroy();
+    }
+  },
+);
+
+test('closed while it reads, a database answers first', async () => {
+  const db = await openTestDatabase();
+  await batchOf(db, [generate(1)]);
+  const reading = Array.from({ length: 20 }, () => db.database.reads.getElement('play', 'script', 1));
+  await db.database.close();
+  for (const element of await Promise.all(reading)) expect(element).toMatchObject({ elementId: 1 });
 });

@@ -1,9 +1,8 @@
-import type { DataSource } from 'typeorm';
-import { type Engine, textFor } from '../engine.ts';
-import { ElementEntity, type ElementRow } from '../entities/element.ts';
-import { type ElementType, SequenceEntity, type SequenceRow } from '../entities/sequence.ts';
-import { VersionEntity, type VersionRow } from '../entities/version.ts';
-import { databaseError } from '../errors.ts';
+import { statement } from '../engine.ts';
+import type { ElementRow } from '../entities/element.ts';
+import type { ElementType, SequenceRow } from '../entities/sequence.ts';
+import type { VersionRow } from '../entities/version.ts';
+import type { ReadConnection } from '../transaction.ts';
 
 /** An element as reads return it. */
 export type ElementRead = Omit<ElementRow, 'sequenceId'>;
@@ -20,31 +19,18 @@ export interface PageLimits {
   bytes: number;
 }
 
-/**
- * The reads, each one statement and so one snapshot, spread over the reading connections in turn.
- * All throw DatabaseError.
- */
+/** The reads, each one statement and so one snapshot. All throw DatabaseError. */
 export class Reads {
-  readonly #sources: readonly DataSource[];
-  readonly #engine: Engine;
-  #next = 0;
+  readonly #connection: ReadConnection;
 
-  constructor(sources: readonly DataSource[], engine: Engine) {
-    this.#sources = sources;
-    this.#engine = engine;
+  constructor(connection: ReadConnection) {
+    this.#connection = connection;
   }
 
   /** The counters of a sequence; undefined where it was never used. */
   async getSequence(scope: string, elementType: ElementType): Promise<SequenceRead | undefined> {
-    return await this.#read((source) =>
-      source
-        .createQueryBuilder(SequenceEntity, 's')
-        .select('s.size', 'size')
-        .addSelect('s.revision', 'revision')
-        .addSelect('s.orderRevision', 'orderRevision')
-        .where('s.scope = :scope AND s.elementType = :elementType', { scope, elementType })
-        .getRawOne<SequenceRead>(),
-    );
+    const [row] = await this.#connection.query<SequenceRead>(GET_SEQUENCE, [scope, elementType]);
+    return row;
   }
 
   /** An element with its content; undefined where there is none. */
@@ -53,21 +39,8 @@ export class Reads {
     elementType: ElementType,
     elementId: number,
   ): Promise<ElementRead | undefined> {
-    return await this.#read((source) =>
-      source
-        .createQueryBuilder(ElementEntity, 'e')
-        .innerJoin(SequenceEntity.options.name, 's', 's.id = e.sequenceId')
-        .select('e.elementId', 'elementId')
-        .addSelect('e.sequenceNumber', 'sequenceNumber')
-        .addSelect('e.versionNumber', 'versionNumber')
-        .addSelect('e.createTime', 'createTime')
-        .addSelect('e.updateTime', 'updateTime')
-        .addSelect('e.comment', 'comment')
-        .addSelect('e.content', 'content')
-        .where('s.scope = :scope AND s.elementType = :elementType', { scope, elementType })
-        .andWhere('e.elementId = :elementId', { elementId })
-        .getRawOne<ElementRead>(),
-    );
+    const [row] = await this.#connection.query<ElementRead>(GET_ELEMENT, [scope, elementType, elementId]);
+    return row;
   }
 
   /** A version with its content; null where the element has no such version, undefined where there is no element. */
@@ -77,26 +50,9 @@ export class Reads {
     elementId: number,
     versionNumber: number,
   ): Promise<VersionRead | null | undefined> {
-    const row = await this.#read((source) =>
-      source
-        .createQueryBuilder(ElementEntity, 'e')
-        .innerJoin(SequenceEntity.options.name, 's', 's.id = e.sequenceId')
-        .leftJoin(
-          VersionEntity.options.name,
-          'v',
-          'v.sequenceId = e.sequenceId AND v.elementId = e.elementId AND v.versionNumber = :versionNumber',
-        )
-        .select('e.versionNumber', 'latest')
-        .addSelect('v.versionNumber', 'replaced')
-        .addSelect('COALESCE(v.sequenceNumber, e.sequenceNumber)', 'sequenceNumber')
-        .addSelect('COALESCE(v.createTime, e.updateTime)', 'createTime')
-        .addSelect('COALESCE(v.comment, e.comment)', 'comment')
-        .addSelect('CASE WHEN v.versionNumber IS NULL THEN e.content ELSE v.content END', 'content')
-        .where('s.scope = :scope AND s.elementType = :elementType', { scope, elementType })
-        .andWhere('e.elementId = :elementId', { elementId })
-        .setParameters({ versionNumber })
-        .getRawOne<VersionRead & { latest: number; replaced: number | null }>(),
-    );
+    const [row] = await this.#connection.query<
+      Omit<VersionRead, 'versionNumber'> & { latest: number; replaced: number | null }
+    >(GET_VERSION, [scope, elementType, elementId, versionNumber]);
     if (row === undefined) return undefined;
     if (row.replaced === null && row.latest !== versionNumber) return null;
     const { sequenceNumber, createTime, comment, content } = row;
@@ -111,7 +67,7 @@ export class Reads {
     limits: PageLimits,
     includeContent: boolean,
   ): Promise<(SequenceRead & { elements: ElementRead[] }) | undefined> {
-    const rows = await this.#query<SequenceRead & ElementRead>(
+    const rows = await this.#connection.query<SequenceRead & ElementRead>(
       includeContent ? LIST_ELEMENTS_WITH_CONTENT : LIST_ELEMENTS,
       [scope, elementType, from, limits.rows, limits.bytes],
     );
@@ -133,7 +89,7 @@ export class Reads {
     limits: PageLimits,
     includeContent: boolean,
   ): Promise<{ lifeTime: number; versions: VersionRead[] } | undefined> {
-    const rows = await this.#query<VersionRead & { lifeTime: number }>(
+    const rows = await this.#connection.query<VersionRead & { lifeTime: number }>(
       includeContent ? LIST_VERSIONS_WITH_CONTENT : LIST_VERSIONS,
       [scope, elementType, elementId, from, limits.rows, limits.bytes],
     );
@@ -142,34 +98,43 @@ export class Reads {
     return { lifeTime: head.lifeTime, versions: rows.filter((row) => row.versionNumber !== null) };
   }
 
-  /** Asks every reading connection for an answer. */
+  /** Asks the reading connections for an answer. */
   async check(): Promise<void> {
-    await Promise.all(
-      this.#sources.map((source) =>
-        source.query('SELECT id FROM sequence LIMIT 1').catch((error) => {
-          throw databaseError(this.#engine, error);
-        }),
-      ),
-    );
-  }
-
-  #query<Row>(sql: string, parameters: unknown[]): Promise<Row[]> {
-    return this.#read((source) => source.query<Row[]>(textFor(this.#engine, sql), parameters));
-  }
-
-  async #read<T>(read: (source: DataSource) => Promise<T>): Promise<T> {
-    const source = this.#sources[this.#next++ % this.#sources.length]!;
-    try {
-      return await read(source);
-    } catch (error) {
-      throw databaseError(this.#engine, error);
-    }
+    await this.#connection.check(CHECK);
   }
 }
 
+const CHECK = statement(() => 'SELECT id FROM sequence LIMIT 1');
+
+const GET_SEQUENCE = statement(
+  () => `
+  SELECT size, revision, order_revision AS "orderRevision" FROM sequence WHERE scope = ?1 AND element_type = ?2`,
+);
+
+const GET_ELEMENT = statement(
+  () => `
+  SELECT e.element_id AS "elementId", e.sequence_number AS "sequenceNumber", e.version_number AS "versionNumber",
+    e.create_time AS "createTime", e.update_time AS "updateTime", e.comment, e.content
+  FROM sequence s CROSS JOIN element e
+  WHERE s.scope = ?1 AND s.element_type = ?2 AND e.sequence_id = s.id AND e.element_id = ?3`,
+);
+
+const GET_VERSION = statement(
+  () => `
+  SELECT e.version_number AS latest, v.version_number AS replaced,
+    coalesce(v.sequence_number, e.sequence_number) AS "sequenceNumber",
+    coalesce(v.create_time, e.update_time) AS "createTime", coalesce(v.comment, e.comment) AS comment,
+    CASE WHEN v.version_number IS NULL THEN e.content ELSE v.content END AS content
+  FROM sequence s CROSS JOIN element e
+    LEFT JOIN version v ON v.sequence_id = e.sequence_id AND v.element_id = e.element_id AND v.version_number = ?4
+  WHERE s.scope = ?1 AND s.element_type = ?2 AND e.sequence_id = s.id AND e.element_id = ?3`,
+);
+
 // The inner query measures without reading content (octet_length looks at the row's header alone), the window
 // cuts the page, and only what is left is joined with its content: a page of 1,000 large rows stays small.
-const listElements = (content: boolean) => `
+const listElements = (content: boolean) =>
+  statement(
+    () => `
   WITH seq AS MATERIALIZED (
     SELECT id, size, revision, order_revision FROM sequence WHERE scope = ?1 AND element_type = ?2),
   measured AS (
@@ -184,11 +149,14 @@ const listElements = (content: boolean) => `
     e.update_time AS "updateTime", e.comment, ${content ? 'e.content' : 'NULL'} AS content
   FROM seq LEFT JOIN page ON page.total <= ?5 OR page.total = page.bytes
     LEFT JOIN element e ON e.sequence_id = page.sequence_id AND e.sequence_number = page.sequence_number
-  ORDER BY page.sequence_number`;
+  ORDER BY page.sequence_number`,
+  );
 const LIST_ELEMENTS = listElements(false);
 const LIST_ELEMENTS_WITH_CONTENT = listElements(true);
 
-const listVersions = (content: boolean) => `
+const listVersions = (content: boolean) =>
+  statement(
+    () => `
   WITH el AS MATERIALIZED (
     SELECT e.* FROM sequence s CROSS JOIN element e
     WHERE s.scope = ?1 AND s.element_type = ?2 AND e.sequence_id = s.id AND e.element_id = ?3),
@@ -212,6 +180,7 @@ const listVersions = (content: boolean) => `
   FROM el LEFT JOIN page ON page.total <= ?6 OR page.total = page.bytes
     LEFT JOIN version v ON v.sequence_id = el.sequence_id AND v.element_id = el.element_id
       AND v.version_number = page.version_number
-  ORDER BY page.version_number DESC`;
+  ORDER BY page.version_number DESC`,
+  );
 const LIST_VERSIONS = listVersions(false);
 const LIST_VERSIONS_WITH_CONTENT = listVersions(true);

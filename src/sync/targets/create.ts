@@ -1,18 +1,19 @@
 import type { SyncConfig } from '../../config.ts';
 import type { Target } from '../target.ts';
-import { TypesenseTarget } from './typesense.ts';
-import { TypesenseClientTarget } from './typesense-client.ts';
 
-/** The target that the configuration names; undefined where it names none. */
-export function createTarget(
+/** The target that the configuration names; undefined where it names none. Only what it needs is loaded. */
+export async function createTarget(
   config: SyncConfig,
   serviceName: string,
   onKeyRefresh: (outcome: 'ok' | 'failed') => void,
-): Target | undefined {
+): Promise<Target | undefined> {
   const { collection } = config;
-  if (config.typesenseUrl !== '')
+  if (config.typesenseUrl !== '') {
+    const { TypesenseTarget } = await import('./typesense.ts');
     return new TypesenseTarget({ url: config.typesenseUrl, apiKey: config.typesenseApiKey, collection });
+  }
   if (config.typesenseClientUrl === '') return undefined;
+  const { TypesenseClientTarget } = await import('./typesense-client.ts');
   return new TypesenseClientTarget({
     url: config.typesenseClientUrl,
     collection,
