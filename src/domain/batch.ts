@@ -23,7 +23,7 @@ export type Outcome =
   | { readonly answer: Answer; readonly error?: never }
   | { readonly error: DomainError; readonly answer?: never };
 
-/** The outcome of a member that has not run: another transaction holds its sequence. */
+/** The outcome of a member that has not run: another transaction holds its sequence, or it may take long. */
 export type Postponed = undefined;
 
 /**
@@ -34,7 +34,8 @@ export type Postponed = undefined;
  * at the end that stand next to each other there are judged in memory and written as one set, those of all
  * sequences together; every other write is a run of its own.
  *
- * Of several sequences, those that other transactions hold are left out; of one, its lock is waited for.
+ * Of several sequences, those that other transactions hold are left out, and those where a write may renumber many, so
+ * that nobody else waits for it; of one, its lock is waited for.
  *
  * @returns the outcome of each member, in their order; true only once the transaction has committed
  * @throws DatabaseError, after which nothing of the batch may be committed
@@ -47,12 +48,15 @@ export async function runBatch(
   return await new Batch(tx, members, options).run();
 }
 
+/** A write that may renumber more elements than this has a batch for its own sequence. */
+const LARGE = 10_000;
+
 /** The members of one sequence, and how far they have run. */
 interface Queue {
   readonly sequence: LockedSequence;
   readonly members: number[];
   next: number;
-  /** Whether another transaction holds the sequence, so that its members do not run. */
+  /** Whether another transaction holds the sequence, or would have to wait for long, so that its members do not run. */
   postponed: boolean;
 }
 
@@ -110,6 +114,7 @@ class Batch implements BatchContext {
       const queue = this.#queues.get(sequenceKeyString(key))!;
       if (row === null) postpone(queue);
       else queue.sequence.load(row);
+      if (this.#queues.size > 1 && this.#mayTakeLong(queue)) postpone(queue);
     }
 
     let existing = first;
@@ -127,6 +132,10 @@ class Batch implements BatchContext {
   async sequenceId(sequence: LockedSequence): Promise<number> {
     sequence.id ??= await createSequence(this.tx, sequence.key.scope, sequence.key.elementType);
     return sequence.id;
+  }
+
+  #mayTakeLong({ members, sequence }: Queue): boolean {
+    return members.some((index) => mostRenumbered(this.#members[index]!.write, sequence.size) > LARGE);
   }
 
   /** Takes the Generates at the end that stand at the head of each sequence's queue. */
@@ -276,6 +285,22 @@ class Batch implements BatchContext {
       this.#changes.map(({ sequence, ...change }) => ({ ...change, sequenceId: sequence.id! })),
       this.token,
     );
+  }
+}
+
+/** How many elements a write can renumber at most. */
+function mostRenumbered(write: Write, size: number): number {
+  switch (write.kind) {
+    case 'generate':
+      return isAppend(write) ? 0 : size;
+    case 'move':
+    case 'remove':
+      return size;
+    case 'reorder':
+      return Math.min(size, write.newOrder.length);
+    case 'batch_generate':
+    case 'create_version':
+      return 0;
   }
 }
 

@@ -21,25 +21,32 @@ const MAX_ATTEMPTS = 10;
 const MAX_LOOK_MS = 5_000;
 const LOOK_AGAIN_MS = 200;
 
+/** A lane is held up when one batch takes longer than this: others take a fraction of it, a large Remove a second. */
+const HELD_UP_MS = 20;
+
 /**
  * A lane of the writer: while one transaction is in flight the next batch gathers, and starts when it has committed.
- * Lanes run side by side where the database lets several write; a sequence is always in the same one.
+ * Lanes run side by side where the database lets several write. All writes of a sequence that are on their way are in
+ * the same one.
  */
 export class Lane {
   readonly #options: WriterOptions;
   readonly #queue: WriteQueue<PendingWrite>;
-  readonly #onDraw: () => void;
+  readonly #hooks: LaneHooks;
   #tasks: Task[] = [];
   #running: Promise<void> | undefined;
+  /** The sequences of the batch that runs. */
+  #batch: ReadonlySet<string> = NONE;
+  #heldUp = false;
+  #timer: NodeJS.Timeout | undefined;
   readonly #admission = new Admission();
 
   /**
    * @param use what all lanes hold together, which their bounds are for
-   * @param onDraw called when writes have left the queue
    */
-  constructor(options: WriterOptions, use: QueueUse, onDraw: () => void) {
+  constructor(options: WriterOptions, use: QueueUse, hooks: LaneHooks) {
     this.#options = options;
-    this.#onDraw = onDraw;
+    this.#hooks = hooks;
     const { maxQueue, maxQueueBytes } = options.limits;
     this.#queue = new WriteQueue({ maxEntries: maxQueue, maxBytes: maxQueueBytes }, use);
   }
@@ -49,6 +56,22 @@ export class Lane {
     if (!this.#queue.offer(entry)) return false;
     this.#running ??= this.#pump();
     return true;
+  }
+
+  /** Whether writes of a sequence wait or run in it. */
+  has(sequenceName: string): boolean {
+    return this.#batch.has(sequenceName) || this.#queue.has(sequenceName);
+  }
+
+  /** Whether the batch that runs is a long one. */
+  get isHeldUp(): boolean {
+    return this.#heldUp;
+  }
+
+  /** Leaves what waits to another lane, but for the sequences of the batch that runs. */
+  leaveTo(other: Lane): void {
+    this.#queue.moveTo(other.#queue, this.#batch);
+    other.#running ??= other.#pump();
   }
 
   /** Takes a write out before its turn; false where it does not wait. */
@@ -74,6 +97,10 @@ export class Lane {
     return this.#admission.expectedWaitMs(batches, performance.now());
   }
 
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** Resolves when everything that was taken is settled. */
   async idle(): Promise<void> {
     await this.#running;
@@ -83,15 +110,33 @@ export class Lane {
     // One turn of the event loop collects the burst that the first write belongs to.
     await new Promise((resolve) => setImmediate(resolve));
     for (;;) {
+      this.#hooks.onFree(this);
       const batch = this.#queue.draw(this.#options.limits.maxBatch, MAX_BATCH_BYTES);
       const tasks = this.#tasks.splice(0);
-      this.#onDraw();
+      this.#hooks.onDraw();
       if (batch.length === 0 && tasks.length === 0) break;
       if (batch.length > 0) this.#admission.begin(performance.now());
+      this.#watch(batch);
       await this.#run(batch, tasks);
+      this.#unwatch();
       if (batch.length > 0) this.#admission.end(performance.now());
     }
     this.#running = undefined;
+  }
+
+  #watch(batch: readonly PendingWrite[]): void {
+    this.#unwatch();
+    this.#batch = new Set(batch.map(({ sequenceName }) => sequenceName));
+    this.#timer = setTimeout(() => {
+      this.#heldUp = true;
+      this.#hooks.onHeldUp(this);
+    }, HELD_UP_MS);
+  }
+
+  #unwatch(): void {
+    clearTimeout(this.#timer);
+    this.#heldUp = false;
+    this.#batch = NONE;
   }
 
   /** Runs a batch, and tasks behind it, and settles all of them. Never throws. */
@@ -146,7 +191,8 @@ export class Lane {
     }
     if (batch.length > postponed.length) this.#options.onCommit();
     if (postponed.length === 0) return;
-    // Each in a batch of its own, which waits for the sequence.
+    // Each in a batch of its own, which waits for the sequence; the others' are no longer held up by what comes.
+    this.#watch(postponed);
     for (const entries of Map.groupBy(postponed, ({ sequenceName }) => sequenceName).values())
       await this.#run(entries);
   }
@@ -219,6 +265,18 @@ export class Lane {
     for (const entry of batch) entry.settle({ error: told });
   }
 }
+
+/** What a lane tells the writer. */
+export interface LaneHooks {
+  /** It is about to draw a batch. */
+  onFree(lane: Lane): void;
+  /** Writes have left the queue. */
+  onDraw(): void;
+  /** Its batch has become a long one. */
+  onHeldUp(lane: Lane): void;
+}
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** How a batch is run. */
 interface RunOptions {

@@ -70,15 +70,35 @@ export class WriteQueue<E extends QueueEntry> {
   /** Adds an entry; false, and nothing is added, where it would break a bound. */
   offer(entry: E): boolean {
     const { maxEntries, maxBytes } = this.#limits;
-    const line = this.#lines.get(entry.sequenceName) ?? { entries: new Set<E>(), bytes: 0 };
+    const line = this.#lines.get(entry.sequenceName) ?? NO_LINE;
     if (this.#use.entries + 1 > maxEntries || this.#use.bytes + entry.bytes > maxBytes) return false;
     if (line.entries.size + 1 > maxEntries / 2 || line.bytes + entry.bytes > maxBytes / 2) return false;
     if (line.entries.size >= Math.max(MIN_LINE, MAX_DRAWS * this.#turns(maxEntries))) return false;
+    this.#add(entry);
+    return true;
+  }
+
+  #add(entry: E): void {
+    const line = this.#lines.get(entry.sequenceName) ?? { entries: new Set<E>(), bytes: 0 };
     line.entries.add(entry);
     line.bytes += entry.bytes;
     this.#count(1, entry.bytes);
     this.#lines.set(entry.sequenceName, line);
-    return true;
+  }
+
+  /** Whether writes of a sequence wait. */
+  has(sequenceName: string): boolean {
+    return this.#lines.has(sequenceName);
+  }
+
+  /** Gives all that waits to another queue with the same use, but for some sequences; each in its order. */
+  moveTo(other: WriteQueue<E>, but: ReadonlySet<string>): void {
+    for (const [name, { entries }] of [...this.#lines])
+      if (!but.has(name))
+        for (const entry of [...entries]) {
+          this.remove(entry);
+          other.#add(entry);
+        }
   }
 
   /** Takes an entry out before its turn; false where it does not wait. */
@@ -130,3 +150,5 @@ interface Line<E> {
   readonly entries: Set<E>;
   bytes: number;
 }
+
+const NO_LINE: Line<never> = { entries: new Set(), bytes: 0 };

@@ -26,10 +26,17 @@ export class Writer {
 
   constructor(options: WriterOptions) {
     this.#options = options;
-    this.#lanes = Array.from(
-      { length: options.lanes ?? 1 },
-      () => new Lane(options, this.#use, () => this.#measure()),
-    );
+    const hooks = {
+      onFree: (free: Lane) => {
+        for (const lane of this.#lanes) if (lane.isHeldUp) lane.leaveTo(free);
+      },
+      onDraw: () => this.#measure(),
+      onHeldUp: (lane: Lane) => {
+        const free = this.#free();
+        if (free !== undefined) lane.leaveTo(free);
+      },
+    };
+    this.#lanes = Array.from({ length: options.lanes ?? 1 }, () => new Lane(options, this.#use, hooks));
   }
 
   /**
@@ -50,7 +57,7 @@ export class Writer {
     if (running?.hash === hash && running !== undefined) return (await running.wait(wait)) as AnswerOf<W>;
 
     const entry = new PendingWrite(write, hash, (unwanted) => {
-      if (!lane.remove(unwanted)) return;
+      if (!this.#lanes.some((lane) => lane.remove(unwanted))) return;
       // It will never be settled, so from now on nobody may join it.
       if (this.#inFlight.get(key) === unwanted) this.#inFlight.delete(key);
       this.#measure();
@@ -92,7 +99,9 @@ export class Writer {
   /** Takes no more writes, and resolves when those that were taken are settled. Idempotent. */
   async close(): Promise<void> {
     this.#closing = true;
-    await Promise.all(this.#lanes.map((lane) => lane.idle()));
+    // One that is idle already may still get what waits in another.
+    while (this.#lanes.some((lane) => lane.isRunning))
+      await Promise.all(this.#lanes.map((lane) => lane.idle()));
   }
 
   #measure(): void {
@@ -100,12 +109,21 @@ export class Writer {
     this.#options.metrics.queuedBytes.set(this.#use.bytes);
   }
 
-  /** Always the same for a sequence: its writes keep their order. */
+  /**
+   * The one that a sequence is in, so that its writes keep their order; else always the same, unless that is held up by
+   * the others' long batch.
+   */
   #laneOf(sequenceName: string): Lane {
     if (this.#lanes.length === 1) return this.#lanes[0]!;
     let hash = 0;
     for (let i = 0; i < sequenceName.length; i++) hash = (hash * 31 + sequenceName.charCodeAt(i)) >>> 0;
-    return this.#lanes[hash % this.#lanes.length]!;
+    const home = this.#lanes[hash % this.#lanes.length]!;
+    const has = this.#lanes.find((lane) => lane.has(sequenceName));
+    return has ?? (home.isHeldUp ? (this.#free() ?? home) : home);
+  }
+
+  #free(): Lane | undefined {
+    return this.#lanes.find((lane) => !lane.isHeldUp);
   }
 }
 

@@ -13,6 +13,8 @@ import {
   openTestDatabase,
   orderOf,
   patiently,
+  remove,
+  reorder,
   SCENES,
   settled,
   startWriter,
@@ -33,10 +35,11 @@ function caller(): WaitOptions & { leave(): void } {
 }
 
 /** A transaction in flight, held before its commit, so that what is submitted next has to wait. */
-async function busy({ connection, writer }: Awaited<ReturnType<typeof start>>) {
+async function busy({ connection, writer }: Awaited<ReturnType<typeof start>>, elementId = 1_000) {
+  const begun = connection.transactions + 1;
   const held = connection.hold();
-  const first = writer.submit(generate(1_000), patiently());
-  await connection.begun(1);
+  const first = writer.submit(generate(elementId), patiently());
+  await connection.begun(begun);
   return {
     async release() {
       held.release();
@@ -56,6 +59,30 @@ test('while a transaction is in flight the next batch gathers', async () => {
   const answers = await Promise.all(writes);
   expect(answers.map(({ element }) => element.sequenceNumber)).toEqual(ids.map((id) => id + 1));
   expect(service.connection.transactions).toBe(2);
+});
+
+test('who may renumber many is written behind the others, who do not wait for it', async () => {
+  const service = await start();
+  const { writer, connection, db } = service;
+  const ids = Array.from({ length: 10_001 }, (_, index) => index + 1);
+  await writer.submit(batchGenerate(ids, { sequence: SCENES }), patiently());
+  for (const large of [remove(1, { sequence: SCENES }), move(2, { at: 'last' }, { sequence: SCENES })]) {
+    const flight = await busy(service, large.elementId + 1_000);
+    const before = connection.transactions;
+    const done: string[] = [];
+    const writes = [
+      writer.submit(large, patiently()).then(() => done.push('large')),
+      writer.submit(generate(large.elementId), patiently()).then(() => done.push('small')),
+      writer
+        .submit(reorder([10_000, 9_999], { sequence: SCENES }), patiently())
+        .then(() => done.push('behind')),
+    ];
+    await flight.release();
+    await Promise.all(writes);
+    expect([done, connection.transactions - before]).toEqual([['small', 'large', 'behind'], 2]);
+    await writer.submit(generate(20_000 + large.elementId, { sequence: SCENES }), patiently());
+  }
+  expect(await db.verify()).toEqual([]);
 });
 
 test('a batch has its bound, and what is left makes the next', async () => {

@@ -136,6 +136,39 @@ test('lanes: a sequence that is held does not hold up those of another lane', as
   expect(await db.verify()).toEqual([]);
 });
 
+test('a lane that is held up leaves the other sequences to another lane, each in its order', async () => {
+  const db = await openTestDatabase();
+  const { writer } = await startReplica(db.place, { lanes: 2 });
+  const sequences = Array.from({ length: 16 }, (_, n) => ({
+    scope: `s${n}`,
+    elementType: 'script' as const,
+  }));
+  const [first, ...rest] = sequences;
+  await Promise.all(sequences.map((sequence) => writer.submit(generate(1, { sequence }), patiently())));
+  const holder = await connection(db.place);
+  await holder.query('BEGIN');
+  await holder.query(LOCK, ['s0', 'script']);
+  const held = [writer.submit(generate(2, { sequence: first! }), patiently())];
+  await waiting(db, 1);
+  const answered: number[][] = [];
+  for (const start of [10, 20]) {
+    // In the second round it is known that the lane is held up.
+    const others = rest.flatMap((sequence) =>
+      [0, 1, 2].map((step) => writer.submit(generate(start + step, { sequence }), patiently())),
+    );
+    held.push(writer.submit(generate(start, { sequence: first! }), patiently()));
+    const unwanted = { signal: AbortSignal.timeout(5), deadline: Date.now() + 5_000 };
+    held.push(writer.submit(generate(start + 1, { sequence: first! }), patiently()));
+    await expect(writer.submit(generate(9, { sequence: first! }), unwanted)).rejects.toThrow('timeout');
+    answered.push((await Promise.all(others)).map(({ element }) => element.sequenceNumber));
+  }
+  expect(answered).toEqual([rest.flatMap(() => [2, 3, 4]), rest.flatMap(() => [5, 6, 7])]);
+  await holder.query('COMMIT');
+  const numbers = (await Promise.all(held)).map(({ element }) => element.sequenceNumber);
+  expect(numbers).toEqual([2, 3, 4, 5, 6]);
+  expect(await db.verify()).toEqual([]);
+});
+
 test('a lock that is not given back is waited for until its time is over: nothing is written', async () => {
   const db = await openTestDatabase();
   const { writer } = await startReplica(db.place, { lockTimeoutMs: 100 });

@@ -42,6 +42,15 @@ export function findElements(
   return tx.query(FIND, [sequenceId, JSON.stringify(elementIds)]);
 }
 
+const FIND_ALL = `SELECT element_id AS "elementId", sequence_number AS "sequenceNumber",
+    version_number AS "versionNumber"
+  FROM element WHERE sequence_id = ?1`;
+
+/** The places of all elements of a sequence, in no order: cheaper than {@link findElements} for most of them. */
+export function findAllElements(tx: WriteTransaction, sequenceId: number): Promise<Place[]> {
+  return tx.query(FIND_ALL, [sequenceId]);
+}
+
 /** A row to insert: sequence id, element id, sequence number, time (microseconds), comment, content. */
 export type NewElement = readonly [
   sequenceId: number,

@@ -1,5 +1,5 @@
 import { markDocuments } from '../../db/queries/dirty-documents.ts';
-import { findElements, renumberElements } from '../../db/queries/elements.ts';
+import { findAllElements, findElements, type Place, renumberElements } from '../../db/queries/elements.ts';
 import type { BatchContext } from '../batch-context.ts';
 import { ElementNotFoundError, TooManyRenumberedError } from '../errors.ts';
 import type { LockedSequence } from '../locked-sequence.ts';
@@ -12,7 +12,7 @@ export async function reorder(
   write: Reorder,
 ): Promise<Answers['reorder']> {
   const { newOrder, comment } = write;
-  const found = sequence.id === undefined ? [] : await findElements(batch.tx, sequence.id, newOrder);
+  const found = await findListed(batch, sequence, newOrder);
   const places = new Map(found.map((place) => [place.elementId, place]));
   const missing = newOrder.filter((elementId) => !places.has(elementId));
   if (missing.length > 0) throw new ElementNotFoundError(sequence.name, missing);
@@ -46,4 +46,16 @@ export async function reorder(
     batch.token,
   );
   return { ...sequence.revisions, comment, moved };
+}
+
+/** Of a list of most of them, it is cheaper to read all than to look for each. */
+async function findListed(
+  { tx }: BatchContext,
+  { id, size }: LockedSequence,
+  elementIds: readonly number[],
+): Promise<Place[]> {
+  if (id === undefined) return [];
+  if (elementIds.length <= size / 2) return await findElements(tx, id, elementIds);
+  const listed = new Set(elementIds);
+  return (await findAllElements(tx, id)).filter(({ elementId }) => listed.has(elementId));
 }
