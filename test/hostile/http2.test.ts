@@ -173,9 +173,11 @@ test('streams that are never closed', () =>
       await attacker.send(Buffer.concat(frames));
     }
     await Promise.all(attackers.map(({ closed }) => closed));
-    // Those that came before others were seen to have no end are refused for their number.
+    // Those that came before others were seen to have no end are refused for their number, and make room for some of
+    // the 300 of a connection that were beyond it.
     const { request_timeout: late = 0, overloaded = 0 } = await refusals(target);
-    expect(late + overloaded).toBe(256 * attackers.length);
+    expect(late + overloaded).toBeGreaterThanOrEqual(256 * attackers.length);
+    expect(late + overloaded).toBeLessThanOrEqual(300 * attackers.length);
     expect(late).toBeGreaterThan(0);
   }));
 
