@@ -115,6 +115,7 @@ test.each(['on', 'off'])('answers that are not taken hold no place (lane %s)', a
   onTestFinished(() => {
     for (const session of sessions) session.destroy();
   });
+  await sleep(1_000);
   // Refused while thousands of calls are being answered, and let in when they have been, though none was taken.
   await until(
     'another call is let in',
