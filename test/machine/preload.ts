@@ -75,7 +75,9 @@ async function start(
 
 /**
  * The files as a disk may hold them after a power cut: what was synced is there; of each sector that was written
- * since, the new bytes, the old ones, or rubbish; of what was added to a file, some.
+ * since, the new bytes, the old ones, or rubbish in their place; of what was added to a file, some. Bytes of the same
+ * sector that were not written stay: SQLite takes that for granted ("powersafe overwrite", https://sqlite.org/psow.html),
+ * or it would begin each transaction's part of the log in a sector of its own.
  */
 async function survivors(folder: string, durable: string, random: () => number): Promise<string> {
   const target = await temporaryFolder();
@@ -91,7 +93,8 @@ async function survivors(folder: string, durable: string, random: () => number):
       const fate = random();
       if (fate < 0.45) now.copy(left, at);
       else if (fate < 0.6)
-        for (let byte = at; byte < Math.min(left.length, at + SECTOR); byte++) left[byte] = random() * 256;
+        for (let byte = at; byte < Math.min(left.length, at + SECTOR); byte++)
+          if (written[byte] !== synced[byte]) left[byte] = random() * 256;
     }
     const out = await open(join(target, name), 'w');
     await out.writeFile(left);
