@@ -41,6 +41,7 @@ const LOCK = 7_308_604_897;
 /** Longer than a migration should take that another process runs. */
 const MAX_WAIT_MS = 60_000;
 const LOCK_NOT_AVAILABLE = '55P03';
+const DEADLOCK_DETECTED = '40P01';
 
 /**
  * How long a migration waits for the lock of a table, milliseconds. All who come after it wait behind it, callers too;
@@ -84,7 +85,8 @@ async function migratePatiently(source: DataSource, mode: MigrateMode): Promise<
       await migrate(source, tries === 1 ? mode : 'auto');
       return pending;
     } catch (error) {
-      if (driverCode(error) !== LOCK_NOT_AVAILABLE || tries === MAX_TRIES) throw error;
+      const locked = [LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED].includes(driverCode(error) ?? '');
+      if (!locked || tries === MAX_TRIES) throw error;
       await sleep(TRY_AGAIN_MS);
     }
   }

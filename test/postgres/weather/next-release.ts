@@ -7,12 +7,16 @@ const ROOT = new URL('../../../', import.meta.url).pathname;
 
 /** Its version. */
 export const NEXT_RELEASE = '99.0.0';
-/** The name of its one migration more. */
-export const NEXT_MIGRATION = 'Next1995478400000';
+/** The tables of this release that it changes, each in a migration of its own. */
+const TABLES = ['sequence', 'element', 'change', 'dirty_document'];
+/** The names of its migrations, oldest first. */
+export const NEXT_MIGRATIONS = ['next', ...TABLES].map(
+  (table, index) => `Next_${table}${1_995_478_400_000 + index}`,
+);
 
 /**
- * Makes a copy of the source as the next release might be: another version, and a migration that adds a table, a
- * column to the table that is written most, and leaves this release working.
+ * Makes a copy of the source as the next release might be: another version, and migrations that add a table and
+ * a column to each table that is written most, and leave this release working.
  *
  * @returns its folder
  */
@@ -26,26 +30,33 @@ export async function nextRelease(): Promise<string> {
   const migrations = join(folder, 'src/db/migrations');
   await writeFile(
     join(migrations, 'next.ts'),
-    `import type { QueryRunner } from 'typeorm';
-    export class ${NEXT_MIGRATION} {
-      readonly name = '${NEXT_MIGRATION}';
-      async up(runner: QueryRunner): Promise<void> {
-        await runner.query('CREATE TABLE next (id integer PRIMARY KEY)');
-        for (const table of ['sequence', 'element', 'change', 'dirty_document'])
-          await runner.query(\`ALTER TABLE \${table} ADD COLUMN note text\`);
-        await runner.query(
-          "INSERT INTO migration_release (name, min_release) VALUES ('${NEXT_MIGRATION}', '${manifest.version}')",
-        );
-      }
-      async down(): Promise<void> {}
-    }`,
+    NEXT_MIGRATIONS.map((name, index) =>
+      migration(
+        name,
+        index === 0
+          ? 'CREATE TABLE next (id integer PRIMARY KEY)'
+          : `ALTER TABLE ${TABLES[index - 1]} ADD COLUMN note text`,
+      ),
+    ).join('\n'),
   );
   const index = await readFile(join(migrations, 'index.ts'), 'utf8');
-  const extended = index.replace(/(MIGRATIONS = \[.*)\]/, `$1, ${NEXT_MIGRATION}]`);
+  const extended = index.replace(/(MIGRATIONS = \[.*)\]/, `$1, ${NEXT_MIGRATIONS.join(', ')}]`);
   if (extended === index) throw new Error('the list of migrations does not look as expected');
   await writeFile(
     join(migrations, 'index.ts'),
-    `import { ${NEXT_MIGRATION} } from './next.ts';\n${extended}`,
+    `import { ${NEXT_MIGRATIONS.join(', ')} } from './next.ts';\n${extended}`,
   );
   return folder;
 }
+
+const migration = (name: string, statement: string) => `
+  export class ${name} {
+    readonly name = '${name}';
+    async up(runner: import('typeorm').QueryRunner): Promise<void> {
+      await runner.query('${statement}');
+      await runner.query(
+        "INSERT INTO migration_release (name, min_release) VALUES ('${name}', '${manifest.version}')",
+      );
+    }
+    async down(): Promise<void> {}
+  }`;
