@@ -7,6 +7,7 @@ import { startApp } from '../support/app.ts';
 import { goodClaims, IdentityProvider, type Mood, signedWith } from '../support/identity-provider.ts';
 import { capturedLog } from '../support/log-lines.ts';
 import { startService } from '../support/service.ts';
+import { reflect, STREAMS, TRANSPORTS } from '../support/streams.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { bearer } from '../support/tokens-file.ts';
 import { until } from '../support/until.ts';
@@ -19,13 +20,17 @@ const NOW_S = () => Math.floor(Date.now() / 1000);
 const read = (url: string, token: string, wire: Wire = 'connect-json', scope = 'play') =>
   call(url, wire, 'GetSequence', { ...SEQUENCE, scope }, bearer(token));
 const codeOf = async (...args: Parameters<typeof read>) => (await read(...args)).code;
+/** The same caller's streams, one over each protocol; reflection asks who calls where diagnostics are not public. */
+const streams = (url: string, token: string) =>
+  Promise.all(STREAMS.map((wire) => reflect(TRANSPORTS[wire](url), bearer(token))));
+const ASKED = { AUTH: 'jwt', PUBLIC_DIAGNOSTICS: 'off' };
 
 function base64url(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url');
 }
 
 describe('with a secret', () => {
-  const start = (env: Record<string, string> = {}) => startApp({ AUTH: 'jwt', JWT_SECRET: SECRET, ...env });
+  const start = (env: Record<string, string> = {}) => startApp({ ...ASKED, JWT_SECRET: SECRET, ...env });
 
   test.each(WIRES)('%s: a good token is let in, and known by its subject', async (wire) => {
     const { log, lines } = capturedLog();
@@ -33,6 +38,14 @@ describe('with a secret', () => {
     expect(await codeOf(url, await signedWith(SECRET), wire)).toBe('OK');
     expect(await codeOf(url, await signedWith(SECRET, {}, 'HS512'), wire)).toBe('OK');
     expect(lines.find(({ msg }) => msg === 'rpc')).toMatchObject({ caller: 'jwt:alice' });
+  });
+
+  test('a good token is let in, streaming', async () => {
+    const { log, lines } = capturedLog();
+    const { url } = await startApp({ ...ASKED, JWT_SECRET: SECRET }, { log });
+    for (const { code } of await streams(url, await signedWith(SECRET))) expect(code).toBe('OK');
+    const callers = lines.filter(({ msg }) => msg === 'rpc').map(({ caller }) => caller);
+    expect(callers).toEqual(STREAMS.map(() => 'jwt:alice'));
   });
 
   const REFUSED: readonly (readonly [attempt: string, token: () => string | Promise<string>])[] = [
@@ -86,6 +99,10 @@ describe('with a secret', () => {
       expect(reply).toMatchObject({ code: 'UNAUTHENTICATED', info: { reason: 'UNAUTHENTICATED' } });
       expect(reply.body.toString() + reply.message).not.toContain(token);
     }
+    for (const reply of await streams(url, token)) {
+      expect(reply).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'UNAUTHENTICATED', found: 0 });
+      expect(reply.message).not.toContain(token);
+    }
   });
 
   test('clocks may differ by 30 s', async () => {
@@ -102,36 +119,37 @@ describe('with a secret', () => {
 
   test('a token that was remembered ends when it expires', async () => {
     let now = Date.now();
-    const { url } = await startApp({ AUTH: 'jwt', JWT_SECRET: SECRET }, { now: () => now });
+    const { url } = await startApp({ ...ASKED, JWT_SECRET: SECRET }, { now: () => now });
     const token = await signedWith(SECRET, { exp: Math.floor(now / 1000) + 10 });
     expect([await codeOf(url, token), await codeOf(url, token)]).toEqual(['OK', 'OK']);
     now += 39_000;
     expect(await codeOf(url, token)).toBe('OK');
     now += 2_000;
     expect(await codeOf(url, token)).toBe('UNAUTHENTICATED');
+    for (const { code } of await streams(url, token)) expect(code).toBe('UNAUTHENTICATED');
   });
 
   test.each([
-    [{ roles: ['admin'] }, ['OK', 'OK', 'OK', 'OK']],
-    [{ roles: 'editor admin' }, ['OK', 'OK', 'OK', 'OK']],
-    [{ scope: 'openid sequence:admin' }, ['OK', 'OK', 'OK', 'OK']],
-    [{ scope: 'sequence:write' }, ['OK', 'OK', 'OK', 'PERMISSION_DENIED']],
-    [{ scope: 'sequence:read' }, ['OK', 'PERMISSION_DENIED', 'OK', 'PERMISSION_DENIED']],
+    [{ roles: ['admin'] }, ['OK', 'OK', 'OK', 'OK', 'OK']],
+    [{ roles: 'editor admin' }, ['OK', 'OK', 'OK', 'OK', 'OK']],
+    [{ scope: 'openid sequence:admin' }, ['OK', 'OK', 'OK', 'OK', 'OK']],
+    [{ scope: 'sequence:write' }, ['OK', 'OK', 'OK', 'PERMISSION_DENIED', 'OK']],
+    [{ scope: 'sequence:read' }, ['OK', 'PERMISSION_DENIED', 'OK', 'PERMISSION_DENIED', 'OK']],
     [
       { scope: 'sequence:read sequence:write', sequence_scopes: ['play'] },
-      ['OK', 'OK', 'PERMISSION_DENIED', 'PERMISSION_DENIED'],
+      ['OK', 'OK', 'PERMISSION_DENIED', 'PERMISSION_DENIED', 'OK'],
     ],
     [
       { roles: ['admin'], sequence_scopes: 'play pla-*' },
-      ['OK', 'OK', 'PERMISSION_DENIED', 'PERMISSION_DENIED'],
+      ['OK', 'OK', 'PERMISSION_DENIED', 'PERMISSION_DENIED', 'OK'],
     ],
-    [{ roles: ['admin'], sequence_scopes: [] }, Array(4).fill('PERMISSION_DENIED')],
+    [{ roles: ['admin'], sequence_scopes: [] }, Array(5).fill('PERMISSION_DENIED')],
     [
       { roles: ['user', 'administrator'], scope: 'sequence:owner xsequence:admin' },
-      Array(4).fill('PERMISSION_DENIED'),
+      Array(5).fill('PERMISSION_DENIED'),
     ],
-    [{}, Array(4).fill('PERMISSION_DENIED')],
-  ])('%j: reads, writes, reads elsewhere, operates: %j', async (claims, codes) => {
+    [{}, Array(5).fill('PERMISSION_DENIED')],
+  ])('%j: reads, writes, reads elsewhere, operates, streams: %j', async (claims, codes) => {
     const { url } = await start();
     const token = await new SignJWT({ sub: 'alice', exp: NOW_S() + 60, ...claims } as JWTPayload)
       .setProtectedHeader({ alg: 'HS256' })
@@ -146,6 +164,7 @@ describe('with a secret', () => {
       (await call(url, 'grpc', 'Generate', { ...SEQUENCE, elementId: '1' }, bearer(token))).code,
       await codeOf(url, token, 'grpc', 'elsewhere'),
       operates.status === 200 ? 'OK' : ((await operates.json()) as { code: string }).code.toUpperCase(),
+      ...new Set((await streams(url, token)).map(({ code }) => code)),
     ]).toEqual(codes);
   });
 });
@@ -161,7 +180,7 @@ describe('with a public key', () => {
     const { publicKey, privateKey } = pair();
     const file = join(await temporaryFolder(), 'key.pem');
     await writeFile(file, pem(publicKey));
-    const { url } = await startApp({ AUTH: 'jwt', JWT_PUBLIC_KEY_FILE: file });
+    const { url } = await startApp({ ...ASKED, JWT_PUBLIC_KEY_FILE: file });
     expect(await codeOf(url, await sign(privateKey))).toBe('OK');
     const der = publicKey.export({ type: 'spki', format: 'der' });
     for (const secret of [
@@ -169,9 +188,11 @@ describe('with a public key', () => {
       pem(publicKey).trim(),
       der.toString('latin1'),
       der.toString('base64'),
-    ])
-      for (const wire of WIRES)
-        expect(await codeOf(url, await signedWith(secret), wire)).toBe('UNAUTHENTICATED');
+    ]) {
+      const token = await signedWith(secret);
+      for (const wire of WIRES) expect(await codeOf(url, token, wire)).toBe('UNAUTHENTICATED');
+      for (const { code } of await streams(url, token)) expect(code).toBe('UNAUTHENTICATED');
+    }
     // A right signature of another kind than the key's.
     const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const other = await new SignJWT(goodClaims()).setProtectedHeader({ alg: 'RS256' }).sign(rsa.privateKey);
@@ -195,7 +216,7 @@ describe('with keys at a URL', () => {
     const provider = await IdentityProvider.start();
     provider.mood = mood;
     const { log, lines } = capturedLog();
-    const { url } = await startApp({ AUTH: 'jwt', JWT_JWKS_URL: provider.url }, { log });
+    const { url } = await startApp({ ...ASKED, JWT_JWKS_URL: provider.url }, { log });
     return { provider, url, lines };
   }
 
@@ -213,7 +234,14 @@ describe('with keys at a URL', () => {
     const strangers = await Promise.all(
       Array.from({ length: 200 }, (_, i) => provider.sign({ sub: `s${i}` }, `unknown-${i}`)),
     );
-    const storm = Promise.all(strangers.map((token, i) => codeOf(url, token, WIRES[i % 4])));
+    const transports = STREAMS.map((wire) => TRANSPORTS[wire](url));
+    const storm = Promise.all(
+      strangers.map(async (token, i) => {
+        const wire = WIRES[i % (WIRES.length + STREAMS.length)];
+        if (wire !== undefined) return await codeOf(url, token, wire);
+        return (await reflect(transports[i % STREAMS.length]!, bearer(token))).code;
+      }),
+    );
     expect(await codeOf(url, await provider.sign())).toBe('OK');
     expect(new Set(await storm)).toEqual(new Set(['UNAUTHENTICATED']));
     expect(provider.fetches).toBe(1);
@@ -230,9 +258,14 @@ describe('with keys at a URL', () => {
       const { provider, url, lines } = await start(mood);
       const token = await provider.sign();
       const started = performance.now();
-      const replies = await Promise.all(WIRES.map((wire) => read(url, token, wire)));
-      for (const reply of replies)
-        expect(reply).toMatchObject({ code: 'UNAVAILABLE', info: { reason: 'AUTHENTICATION_UNAVAILABLE' } });
+      const [streamed, ...replies] = await Promise.all([
+        streams(url, token),
+        ...WIRES.map((wire) => read(url, token, wire)),
+      ]);
+      for (const { code, info } of replies)
+        expect([code, info?.reason]).toEqual(['UNAVAILABLE', 'AUTHENTICATION_UNAVAILABLE']);
+      for (const { code, reason } of streamed)
+        expect([code, reason]).toEqual(['UNAVAILABLE', 'AUTHENTICATION_UNAVAILABLE']);
       expect(performance.now() - started).toBeLessThan(limitMs);
       expect(await codeOf(url, token)).toBe('UNAVAILABLE');
       expect(performance.now() - started).toBeLessThan(limitMs + 300);

@@ -47,7 +47,7 @@ export function covers(
   scope: string | typeof EVERY_SCOPE | undefined,
 ): boolean {
   if (permission === undefined || PERMISSIONS.indexOf(permission) < PERMISSIONS.indexOf(needed)) return false;
-  return scope === undefined || scopes.include(scope);
+  return scope === undefined ? !scopes.none : scopes.include(scope);
 }
 
 /** Who makes the call; set by the interceptor `authenticate`, nobody in calls that are open to all. */

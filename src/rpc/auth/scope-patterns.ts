@@ -27,6 +27,11 @@ export class ScopePatterns {
       .map((pattern) => pattern.slice(0, -1));
   }
 
+  /** Whether there is no scope that is meant. */
+  get none(): boolean {
+    return !this.#all && this.#names.size === 0 && this.#prefixes.length === 0;
+  }
+
   /** Whether a scope, or every scope there can be, is meant. */
   include(scope: string | typeof EVERY_SCOPE): boolean {
     if (this.#all) return true;
