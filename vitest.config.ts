@@ -8,7 +8,11 @@ const WITHOUT_A_DATABASE = [
   'test/sync/{breaker,document,memory,targets,wakeable}.test.ts',
 ];
 /** What goes through RPCs: it is run a second time, with the lane the other way than the default. */
-const THROUGH_RPCS = ['test/rpc/**/*.test.ts', 'test/process/**/*.test.ts', 'test/client/**/*.test.ts'];
+const THROUGH_RPCS = [
+  'test/{rpc,process,client}/**/*.test.ts',
+  // test/auth/attempts.test.ts starts both ways by itself.
+  'test/auth/{jwt,certificates}.test.ts',
+];
 
 export default defineConfig({
   test: {

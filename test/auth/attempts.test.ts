@@ -2,19 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Client, ConnectError, createClient } from '@connectrpc/connect';
-import {
-  createConnectTransport,
-  createGrpcTransport,
-  createGrpcWebTransport,
-} from '@connectrpc/connect-node';
+import { createClient } from '@connectrpc/connect';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.js';
-import { Health } from '../../gen/health/v1/health_pb.js';
-import { codeName } from '../../src/rpc/interceptors.ts';
+import { Health, HealthCheckResponse_ServingStatus } from '../../gen/health/v1/health_pb.js';
 import { capturedLog } from '../support/log-lines.ts';
 import { sharedApp } from '../support/shared-app.ts';
 import { openSqlite } from '../support/sqlite.ts';
+import { reflect, STREAMS, TRANSPORTS } from '../support/streams.ts';
 import { bearer, writeTokens } from '../support/tokens-file.ts';
 import { call, WIRES, type Wire } from '../support/wire.ts';
 
@@ -30,12 +24,6 @@ const FRONTS: readonly (readonly [name: string, env: Readonly<Record<string, str
   ['without the lane', { LANE: 'off' }],
   ['with the lane', { LANE: 'on' }],
 ];
-
-const STREAMS = {
-  connect: (baseUrl: string) => createConnectTransport({ baseUrl, httpVersion: '2' }),
-  grpc: (baseUrl: string) => createGrpcTransport({ baseUrl }),
-  'grpc-web': (baseUrl: string) => createGrpcWebTransport({ baseUrl, httpVersion: '2' }),
-};
 
 describe.each(FRONTS)('attempts, %s', (_, front) => {
   let folder: string;
@@ -266,33 +254,46 @@ describe.each(FRONTS)('attempts, %s', (_, front) => {
     expect(answer.status).toBe(status);
   });
 
-  describe.each(Object.entries(STREAMS))('%s, streaming', (_name, transport) => {
-    const reflect = async (
-      client: Client<typeof ServerReflection>,
-      headers: Readonly<Record<string, string>>,
-    ) => {
-      async function* ask() {
-        yield { messageRequest: { case: 'listServices', value: '' } } as const;
-      }
-      const answers = [];
-      for await (const answer of client.serverReflectionInfo(ask(), { headers })) answers.push(answer);
-      return answers;
-    };
-    const codeOf = (error: unknown) => (error instanceof ConnectError ? codeName(error.code) : String(error));
+  describe.each(STREAMS)('%s, streaming', (wire) => {
+    const transport = () => TRANSPORTS[wire](app().url);
 
     test.each(NOT_LET_IN)('%s: UNAUTHENTICATED', async (_attempt, headers) => {
-      const client = createClient(ServerReflection, transport(app().url));
-      const code = await reflect(client, headers).then(() => 'OK', codeOf);
-      expect(code).toBe('UNAUTHENTICATED');
+      const reply = await reflect(transport(), headers);
+      expect(reply).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'UNAUTHENTICATED', found: 0 });
+      for (const secret of [headers['authorization'] || 'none', ALICE, 'alice'])
+        expect(reply.message).not.toContain(secret);
     });
 
-    test('who may read: let in', async () => {
-      const client = createClient(ServerReflection, transport(app().url));
-      expect(await reflect(client, bearer(READER))).toHaveLength(1);
+    test('who may read: let in, and named in the log', async () => {
+      lines.length = 0;
+      expect(await reflect(transport(), bearer(READER))).toMatchObject({ code: 'OK', found: 1 });
+      await reflect(transport(), bearer('wrong'));
+      const rpcs = lines.filter(({ msg }) => msg === 'rpc');
+      expect(rpcs).toMatchObject([{ caller: 'reader', code: 'OK' }, { code: 'UNAUTHENTICATED' }]);
+      expect(rpcs[1]).not.toHaveProperty('caller');
+      expect(JSON.stringify(lines)).not.toContain(READER);
+    });
+
+    test('__proto__, SQL and terminal escapes in what is asked for: unknown, and not in the log', async () => {
+      lines.length = 0;
+      const names = ['__proto__', 'constructor', '../', '*', "'); DROP TABLE element;--", '\u001b[2J\u0007'];
+      const reply = await reflect(transport(), bearer(READER), names);
+      expect(reply).toMatchObject({ code: 'OK', found: 0, unknown: names.length });
+      const client = createClient(Health, transport());
+      const abort = new AbortController();
+      onTestFinished(() => abort.abort());
+      for (const service of names)
+        for await (const { status } of client.watch({ service }, { signal: abort.signal })) {
+          expect(status).toBe(HealthCheckResponse_ServingStatus.SERVICE_UNKNOWN);
+          break;
+        }
+      for (const { msg, ...fields } of lines)
+        for (const name of names.slice(4))
+          expect([msg, ...Object.values(fields)].join(' ')).not.toContain(name);
     });
 
     test('health needs no credentials, and minds no wrong ones', async () => {
-      const client = createClient(Health, transport(app().url));
+      const client = createClient(Health, transport());
       const abort = new AbortController();
       onTestFinished(() => abort.abort());
       for (const headers of [{}, bearer('wrong')]) {
@@ -307,8 +308,12 @@ describe.each(FRONTS)('attempts, %s', (_, front) => {
 
   test('terminal escapes in a path and in an id of the caller’s: not in the log', async () => {
     lines.length = 0;
-    await call(app().url, 'connect-json', 'Generate', element(), { ...bearer(ALICE), 'x-request-id': 'a b' });
-    const [line] = lines.filter(({ msg }) => msg === 'rpc');
-    expect(line?.['correlation_id']).toMatch(/^[0-9a-f-]{36}$/);
+    const headers = { ...bearer(ALICE), 'x-request-id': 'a b' };
+    for (const wire of WIRES) await call(app().url, wire, 'Generate', element(), headers);
+    for (const wire of STREAMS) await reflect(TRANSPORTS[wire](app().url), headers);
+    const ids = lines
+      .filter(({ msg, method }) => msg === 'rpc' && !String(method).endsWith('Watch'))
+      .map((line) => line['correlation_id']);
+    expect(ids).toEqual(Array(WIRES.length + STREAMS.length).fill(expect.stringMatching(/^[0-9a-f-]{36}$/)));
   });
 });

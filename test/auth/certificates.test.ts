@@ -16,6 +16,7 @@ import { Health } from '../../gen/health/v1/health_pb.js';
 import { startApp } from '../support/app.ts';
 import { Authority, type Certificate, HAS_OPENSSL, LOCALHOST } from '../support/certificates.ts';
 import { capturedLog } from '../support/log-lines.ts';
+import { reflect, STREAMS, TRANSPORTS } from '../support/streams.ts';
 import { bearer, writeTokens } from '../support/tokens-file.ts';
 import { until } from '../support/until.ts';
 
@@ -45,6 +46,13 @@ describe.skipIf(!HAS_OPENSSL)(`client certificates${HAS_OPENSSL ? '' : ' (skippe
     });
   });
   afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** Certificates with alice's name that are not accepted. */
+  const bad = () => [
+    new Authority(folder, 'other').issue('alice', { subject: '/CN=alice' }),
+    authority.issue('old', { subject: '/CN=alice', from: '20200101000000Z', until: '20210101000000Z' }),
+    authority.issue('young', { subject: '/CN=alice', from: '20900101000000Z' }),
+  ];
 
   async function start(env: Record<string, string> = {}, overrides = {}) {
     const { log, lines } = capturedLog();
@@ -81,12 +89,7 @@ describe.skipIf(!HAS_OPENSSL)(`client certificates${HAS_OPENSSL ? '' : ' (skippe
 
     test('of another authority, expired, not valid yet: no connection', async () => {
       const { url } = await start();
-      const bad = [
-        new Authority(folder, 'other').issue('alice', { subject: '/CN=alice' }),
-        authority.issue('old', { subject: '/CN=alice', from: '20200101000000Z', until: '20210101000000Z' }),
-        authority.issue('young', { subject: '/CN=alice', from: '20900101000000Z' }),
-      ];
-      for (const certificate of bad) {
+      for (const certificate of bad()) {
         const client = createClient(SequenceService, transport(url, shows(certificate)));
         const code = await codeOf(client.getSequence(REQUEST));
         expect(code).not.toBe('OK');
@@ -113,6 +116,37 @@ describe.skipIf(!HAS_OPENSSL)(`client certificates${HAS_OPENSSL ? '' : ' (skippe
       const carol = authority.issue('carol', { subject: '/CN=carol' });
       const unknown = createClient(SequenceService, transport(url, shows(carol)));
       expect(await codeOf(unknown.getSequence(REQUEST))).toBe('PermissionDenied');
+    });
+  });
+
+  describe.each(STREAMS)('%s, streaming', (wire) => {
+    const DIAGNOSTICS = { PUBLIC_DIAGNOSTICS: 'off' };
+    const over = (url: string, certificate?: Certificate) => TRANSPORTS[wire](url, shows(certificate));
+
+    test('without AUTH: who shows one is let in, nobody else', async () => {
+      const { url, lines } = await start(DIAGNOSTICS);
+      expect((await reflect(over(url, alice))).code).toBe('OK');
+      expect(lines.find(({ msg }) => msg === 'rpc')).toMatchObject({ caller: 'cert:alice' });
+      expect((await reflect(over(url))).code).toBe('UNAUTHENTICATED');
+    });
+
+    test('of another authority, expired, not valid yet: no connection', async () => {
+      const { url, lines } = await start(DIAGNOSTICS);
+      for (const certificate of bad()) {
+        const { code } = await reflect(over(url, certificate));
+        expect(['OK', 'UNAUTHENTICATED']).not.toContain(code);
+      }
+      expect(lines.filter(({ msg }) => msg === 'rpc')).toEqual([]);
+    });
+
+    test('with AUTH=tokens: what its line says; a token decides where there is one', async () => {
+      const file = await writeTokens(folder, { 'cert:spiffe://play/alice': ['read', 'play', ''] });
+      const { url } = await start({ ...DIAGNOSTICS, AUTH: 'tokens', API_TOKENS_FILE: file });
+      const transport = over(url, alice);
+      expect((await reflect(transport)).code).toBe('OK');
+      expect((await reflect(transport, bearer('wrong'))).code).toBe('UNAUTHENTICATED');
+      const carol = authority.issue('carol', { subject: '/CN=carol' });
+      expect((await reflect(over(url, carol))).code).toBe('PERMISSION_DENIED');
     });
   });
 
@@ -161,16 +195,22 @@ describe.skipIf(!HAS_OPENSSL)(`client certificates${HAS_OPENSSL ? '' : ' (skippe
 
   test('a certificate that expires while its connection is open opens nothing more', async () => {
     let now = Date.now();
-    const { url } = await start({}, { now: () => now });
-    const client = createClient(SequenceService, PROTOCOLS['connect over HTTP/2'](url, shows(alice)));
-    expect(await codeOf(client.getSequence(REQUEST))).toBe('OK');
+    const { url } = await start({ PUBLIC_DIAGNOSTICS: 'off' }, { now: () => now });
+    const clients = Object.values(PROTOCOLS).map((transport) =>
+      createClient(SequenceService, transport(url, shows(alice))),
+    );
+    const streams = STREAMS.map((wire) => TRANSPORTS[wire](url, shows(alice)));
+    for (const client of clients) expect(await codeOf(client.getSequence(REQUEST))).toBe('OK');
+    for (const transport of streams) expect((await reflect(transport)).code).toBe('OK');
     now += 11 * 365 * 24 * 3_600_000;
-    expect(await codeOf(client.getSequence(REQUEST))).toBe('Unauthenticated');
+    for (const client of clients) expect(await codeOf(client.getSequence(REQUEST))).toBe('Unauthenticated');
+    for (const transport of streams) expect((await reflect(transport)).code).toBe('UNAUTHENTICATED');
   });
 
   test('a subject that is dressed up as another is not that one', async () => {
     const file = await writeTokens(folder, { 'cert:alice': ['admin', '*', ''] });
-    const { url } = await start({ AUTH: 'tokens', API_TOKENS_FILE: file });
+    const { url } = await start({ AUTH: 'tokens', API_TOKENS_FILE: file, PUBLIC_DIAGNOSTICS: 'off' });
+    expect((await reflect(TRANSPORTS.grpc(url, shows(alice)))).code).toBe('OK');
     for (const [index, subject] of [
       { subject: '/CN=аlice' },
       { subject: '/CN=Alice' },
@@ -183,8 +223,14 @@ describe.skipIf(!HAS_OPENSSL)(`client certificates${HAS_OPENSSL ? '' : ' (skippe
       { subject: '/CN=x', altNames: ['otherName.1=1.2.3.4;UTF8:x, DNS:alice'] },
     ].entries()) {
       const certificate = authority.issue(`dressed-${index}`, subject);
-      const client = createClient(SequenceService, PROTOCOLS.grpc(url, shows(certificate)));
-      expect([subject, await codeOf(client.getSequence(REQUEST))]).not.toEqual([subject, 'OK']);
+      for (const transport of Object.values(PROTOCOLS)) {
+        const client = createClient(SequenceService, transport(url, shows(certificate)));
+        expect([subject, await codeOf(client.getSequence(REQUEST))]).not.toEqual([subject, 'OK']);
+      }
+      for (const wire of STREAMS) {
+        const { code } = await reflect(TRANSPORTS[wire](url, shows(certificate)));
+        expect([subject, code]).not.toEqual([subject, 'OK']);
+      }
     }
   });
 

@@ -1,22 +1,11 @@
-import { createClient } from '@connectrpc/connect';
-import { createGrpcTransport } from '@connectrpc/connect-node';
 import { describe, expect, test } from 'vitest';
-import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection_pb.js';
 import { startApp } from '../support/app.ts';
+import { reflect, TRANSPORTS } from '../support/streams.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { bearer, writeTokens } from '../support/tokens-file.ts';
 
 async function reflects(port: number, headers = {}): Promise<boolean> {
-  async function* ask() {
-    yield { messageRequest: { case: 'listServices', value: '' } } as const;
-  }
-  const transport = createGrpcTransport({ baseUrl: `http://127.0.0.1:${port}` });
-  try {
-    for await (const _ of createClient(ServerReflection, transport).serverReflectionInfo(ask(), { headers }));
-    return true;
-  } catch {
-    return false;
-  }
+  return (await reflect(TRANSPORTS.grpc(`http://127.0.0.1:${port}`), headers)).code === 'OK';
 }
 
 async function seen(port: number, headers = {}) {
