@@ -20,6 +20,8 @@ interface Session {
   quietSinceMs: number;
   /** Whether the peer's first SETTINGS have arrived. */
   greeted: boolean;
+  /** When the PING before its GOAWAY was sent, at a stop. */
+  pingedMs?: number;
   /** Those of its streams whose body may still be on its way. */
   bodies: Set<ServerHttp2Stream>;
 }
@@ -94,7 +96,13 @@ export function createH2(options: ProtocolOptions): H2 {
 
   const sweepSessions = (nowMs: number): void => {
     for (const [session, state] of sessions) {
-      if (session.destroyed || state.openStreams > 0) {
+      if (session.destroyed) {
+        continue;
+      }
+      if (state.pingedMs !== undefined && nowMs - state.pingedMs >= limits.farewellTimeoutMs) {
+        session.close();
+      }
+      if (state.openStreams > 0) {
         continue;
       }
       const quietMs = nowMs - state.quietSinceMs;
@@ -173,8 +181,13 @@ export function createH2(options: ProtocolOptions): H2 {
       sweepAnswers(nowMs);
     },
     drain() {
-      for (const session of sessions.keys()) {
-        session.close();
+      // Node cannot send the GOAWAY that only announces another (RFC 9113, 6.8): after any, nghttp2 takes no stream.
+      // What has arrived by the answer to a PING, at least, is taken; what crosses the GOAWAY is not begun.
+      for (const [session, state] of sessions) {
+        state.pingedMs = performance.now();
+        if (session.destroyed || !session.ping(() => setImmediate(() => session.close()))) {
+          session.close();
+        }
       }
     },
   };

@@ -35,6 +35,8 @@ export interface ListenerLimits {
   idleTimeoutMs: number;
   /** Time that a peer has to close its half after we closed ours, in ms; then the socket is destroyed. Default 2,000. */
   lingerTimeoutMs: number;
+  /** Time that an HTTP/2 peer has, at a stop, to answer the PING that comes before its GOAWAY, in ms. Default 500. */
+  farewellTimeoutMs: number;
   /** Most streams that one HTTP/2 connection may have open; more are refused (REFUSED_STREAM). Default 256. */
   maxConcurrentStreams: number;
   /** Most connections at a time; a further one is closed at once and counted. Default 10,000. */
@@ -55,6 +57,7 @@ export const DEFAULT_LISTENER_LIMITS: Readonly<ListenerLimits> = {
   firstByteTimeoutMs: 10_000,
   idleTimeoutMs: 120_000,
   lingerTimeoutMs: 2_000,
+  farewellTimeoutMs: 500,
   maxConcurrentStreams: 256,
   maxConnections: 10_000,
   maxSessionMemoryMb: 32,

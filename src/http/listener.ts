@@ -34,9 +34,9 @@ export interface Listener {
   /** The port in use. @throws Error before {@link start} has resolved */
   readonly port: number;
   /**
-   * Stops to accept, closes what is idle (HTTP/1.1 answers say `connection: close`, HTTP/2 sends GOAWAY), and resolves
-   * when the last running request has been answered and the last connection has closed. It has no deadline: follow it
-   * with {@link destroy}. A call during start waits for it; a further call returns the same promise.
+   * Stops to accept, closes what is idle (HTTP/1.1 answers say `connection: close`, HTTP/2 sends GOAWAY after a round
+   * trip), and resolves when the last running request has been answered and the last connection has closed. It has no
+   * deadline: follow it with {@link destroy}. A call during start waits for it; a further call returns the same promise.
    */
   stop(): Promise<void>;
   /** Closes everything at once, answered or not, and settles a pending stop. */
@@ -213,8 +213,11 @@ class OnePort implements Listener {
       return;
     }
     const closed = new Promise((resolve) => this.#tcp.close(resolve));
-    // One turn of the loop, so that what had arrived by now is read, and counts as running rather than idle.
-    await new Promise((resolve) => setImmediate(resolve));
+    // What had arrived by now is read, and counts as running rather than idle: between two turns the loop polls, which
+    // it may be in the middle of.
+    for (let turn = 0; turn < 2; turn++) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     parts.tls?.drain();
     parts.sniffer.drain();
     parts.h1.drain();

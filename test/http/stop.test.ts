@@ -4,11 +4,15 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { DEFAULT_LISTENER_LIMITS } from '../../src/http/limits.ts';
 import { createListener } from '../../src/http/listener.ts';
 import type { HttpRequest, HttpResponse } from '../../src/http/types.ts';
+import { END_HEADERS, END_STREAM, FRAME, frame, framesIn, GREETING, post } from '../support/h2-frames.ts';
 import { type Answer, cleanUp, h1get, h2connect, h2get, Raw, run, sleep, waitFor } from './harness.ts';
 
 afterEach(async () => {
   expect(await cleanUp()).toBe(false);
 });
+
+/** Of PING and SETTINGS. */
+const ACK = 0x1;
 
 const quiet = {
   host: '127.0.0.1',
@@ -134,6 +138,90 @@ describe('stop', () => {
     end();
     await stopping;
     expect(await raw.closed).toMatch(/0\r\n\r\n$/);
+  });
+
+  test('answers what had arrived, whenever it is called', async () => {
+    const { listener, port } = await run(quiet.onRequest);
+    const [idle, other] = [new Raw(port), new Raw(port)];
+    idle.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await idle.until('200 OK');
+    // In a callback of the loop's poll, which knows already what is to be read in this turn.
+    const polled = new Promise((resolve) => other.socket.once('data', resolve));
+    other.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await polled;
+    idle.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await listener.stop();
+    expect((await idle.closed).match(/200 OK/g)).toHaveLength(2);
+  });
+
+  describe('HTTP/2: asks for a round trip', () => {
+    const get = (stream: number) => frame(FRAME.HEADERS, END_HEADERS | END_STREAM, stream, post('/'));
+    const framesOf = ({ received }: Raw, type: number) =>
+      framesIn(Buffer.from(received, 'latin1')).filter((one) => one.type === type);
+    const goaways = (raw: Raw) =>
+      framesOf(raw, FRAME.GOAWAY).map(({ payload }) => ({
+        last: payload.readUInt32BE(0),
+        code: payload.readUInt32BE(4),
+      }));
+
+    test('what has arrived by its end is answered, and the GOAWAY names it', async () => {
+      const { listener, port } = await run(quiet.onRequest);
+      const raw = new Raw(port);
+      raw.write(Buffer.concat([GREETING, get(1)]));
+      await waitFor(() => framesOf(raw, FRAME.HEADERS).length === 1);
+      const stopping = listener.stop();
+      await waitFor(() => framesOf(raw, FRAME.PING).length === 1);
+      await sleep(20);
+      expect(goaways(raw)).toEqual([]);
+      const [ping] = framesOf(raw, FRAME.PING);
+      raw.write(Buffer.concat([get(3), frame(FRAME.PING, ACK, 0, ping!.payload), get(5)]));
+      await raw.closed;
+      expect(framesOf(raw, FRAME.HEADERS).map(({ stream }) => stream)).toEqual([1, 3, 5]);
+      // Node says it again where it closes the connection.
+      expect(new Set(goaways(raw).map(({ last, code }) => `${last} ${code}`))).toEqual(new Set(['5 0']));
+      await stopping;
+    });
+
+    test('a request that crosses the GOAWAY is not begun', async () => {
+      const gate = gatekeeper();
+      const { listener, port } = await run(gate.onRequest);
+      const raw = new Raw(port);
+      raw.write(Buffer.concat([GREETING, get(1)]));
+      await waitFor(() => gate.held.length === 1);
+      const stopping = listener.stop();
+      await waitFor(() => framesOf(raw, FRAME.PING).length === 1);
+      const [ping] = framesOf(raw, FRAME.PING);
+      raw.write(frame(FRAME.PING, ACK, 0, ping!.payload));
+      await waitFor(() => goaways(raw).length > 0);
+      raw.write(get(3));
+      await sleep(20);
+      expect(gate.held).toHaveLength(1);
+      gate.release();
+      await raw.closed;
+      expect(framesOf(raw, FRAME.HEADERS).map(({ stream }) => stream)).toEqual([1]);
+      expect(new Set(goaways(raw).map(({ last }) => last))).toEqual(new Set([1]));
+      await stopping;
+    });
+
+    test.each([
+      ['with nothing running', false],
+      ['with a request running', true],
+    ])('and does not wait long for it, %s', async (_, running) => {
+      const gate = gatekeeper();
+      const { listener, port } = await run(gate.onRequest, { farewellTimeoutMs: 100 });
+      const raw = new Raw(port);
+      raw.write(running ? Buffer.concat([GREETING, get(1)]) : GREETING);
+      await waitFor(() => (running ? gate.held.length === 1 : framesOf(raw, FRAME.SETTINGS).length === 2));
+      const stopped = performance.now();
+      const stopping = listener.stop();
+      await waitFor(() => goaways(raw).length > 0);
+      expect(performance.now() - stopped).toBeGreaterThan(95);
+      expect(performance.now() - stopped).toBeLessThan(1_000);
+      gate.release();
+      await raw.closed;
+      expect(framesOf(raw, FRAME.HEADERS)).toHaveLength(running ? 1 : 0);
+      await stopping;
+    });
   });
 
   test('under load: every request that a handler saw is answered, whole', async () => {
