@@ -76,8 +76,8 @@ export interface Words {
   greatest(a: string, b: string): string;
   /** The text of a JSON array of these columns. */
   jsonArray(columns: string): string;
-  /** The texts of a column that are not null, with commas between them, in the order of another. */
-  joined(text: string, order: string): string;
+  /** The texts of a column that are not null, with commas between them, in the order of another or in none. */
+  joined(text: string, order?: string): string;
   /** What makes a SELECT lock the rows that it reads of a table, in the order in which it sorts them; or nothing. */
   lock(table: string): string;
   /**
@@ -128,7 +128,7 @@ const POSTGRES_WORDS: Words = {
   least: (a, b) => `LEAST(${a}, ${b})`,
   greatest: (a, b) => `GREATEST(${a}, ${b})`,
   jsonArray: (columns) => `json_build_array(${columns})::text`,
-  joined: (text, order) => `string_agg(${text}, ',' ORDER BY ${order})`,
+  joined: (text, order) => `string_agg(${text}, ','${order === undefined ? '' : ` ORDER BY ${order}`})`,
   lock: (table) => `FOR UPDATE OF ${table}`,
   probe: (table, alias, condition, lock) => `CROSS JOIN ${lateral(table, alias, condition, '*', lock)}`,
   leftProbe: (table, alias, condition, lock) =>

@@ -1,5 +1,4 @@
-import { markDocuments } from '../../db/queries/dirty-documents.ts';
-import { findAllElements, findElements, type Place, renumberElements } from '../../db/queries/elements.ts';
+import { findAllNumbers, findElements, renumberElements } from '../../db/queries/elements.ts';
 import type { BatchContext } from '../batch-context.ts';
 import { ElementNotFoundError, TooManyRenumberedError } from '../errors.ts';
 import type { LockedSequence } from '../locked-sequence.ts';
@@ -12,16 +11,15 @@ export async function reorder(
   write: Reorder,
 ): Promise<Answers['reorder']> {
   const { newOrder, comment } = write;
-  const found = await findListed(batch, sequence, newOrder);
-  const places = new Map(found.map((place) => [place.elementId, place]));
+  const places = await findListed(batch, sequence, newOrder);
   const missing = newOrder.filter((elementId) => !places.has(elementId));
   if (missing.length > 0) throw new ElementNotFoundError(sequence.name, missing);
 
-  const numbers = found.map(({ sequenceNumber }) => sequenceNumber).sort((a, b) => a - b);
+  const held = newOrder.map((elementId) => places.get(elementId)!);
+  const numbers = Int32Array.from(held).sort();
   const moved: Answers['reorder']['moved'] = [];
   newOrder.forEach((elementId, index) => {
-    const { sequenceNumber } = places.get(elementId)!;
-    if (sequenceNumber !== numbers[index]) moved.push([elementId, sequenceNumber, numbers[index]!]);
+    if (held[index] !== numbers[index]) moved.push([elementId, held[index]!, numbers[index]!]);
   });
   if (moved.length > batch.maxRenumber)
     throw new TooManyRenumberedError('elements', moved.length, batch.maxRenumber);
@@ -33,29 +31,20 @@ export async function reorder(
     batch.tx,
     id,
     moved.map(([elementId, , number]) => [elementId, number]),
-  );
-  markDocuments(
-    batch.tx,
-    moved.map(([elementId]) => [
-      id,
-      elementId,
-      places.get(elementId)!.versionNumber,
-      sequence.revision,
-      time,
-    ]),
+    { revision: sequence.revision, time },
     batch.token,
   );
   return { ...sequence.revisions, comment, moved };
 }
 
-/** Of a list of most of them, it is cheaper to read all than to look for each. */
+/** The numbers of the listed elements, and perhaps of more: of most of them, it is cheaper to read all than to look for each. */
 async function findListed(
   { tx }: BatchContext,
   { id, size }: LockedSequence,
   elementIds: readonly number[],
-): Promise<Place[]> {
-  if (id === undefined) return [];
-  if (elementIds.length <= size / 2) return await findElements(tx, id, elementIds);
-  const listed = new Set(elementIds);
-  return (await findAllElements(tx, id)).filter(({ elementId }) => listed.has(elementId));
+): Promise<ReadonlyMap<number, number>> {
+  if (id === undefined) return new Map();
+  if (elementIds.length > size / 2) return await findAllNumbers(tx, id);
+  const found = await findElements(tx, id, elementIds);
+  return new Map(found.map(({ elementId, sequenceNumber }) => [elementId, sequenceNumber]));
 }
