@@ -83,6 +83,45 @@ test('a refused message that is still on its way does not keep its stream or con
   await Promise.all(writes);
 });
 
+test('where the loop is short, a hot sequence gets its share; its other calls give up their places before they are told', async () => {
+  const { port, file } = await startApp();
+  const lock = await openSqlite(file);
+  await lock.run('BEGIN IMMEDIATE');
+  const rest = keepLoopBusy();
+  let nextId = 1;
+  const sendTo = async (scopes: readonly string[]) => {
+    const caller = h2Caller(port);
+    const answers = scopes.map((scope) => caller('Generate', { ...AT, scope, elementId: nextId++ }));
+    // They have come when a later call has its answer.
+    await caller('GetSequence', AT);
+    return { answers };
+  };
+  const hot = Array<string>(100).fill('hot');
+  const cold = Array.from({ length: 5 }, (_, index) => `cold-${index}`);
+  await sleep(300);
+  const before = [await sendTo(hot), await sendTo(hot), await sendTo(hot)];
+  const others: Promise<Answer>[] = [];
+  const beyond: Promise<Answer>[] = [];
+  // Far more than there are places left.
+  for (let round = 0; round < 6; round++) {
+    others.push(...(await sendTo(cold)).answers);
+    beyond.push(...(await sendTo(hot)).answers);
+  }
+  others.push(...(await sendTo(cold)).answers);
+
+  rest();
+  await lock.run('ROLLBACK');
+  const letIn = [...before.flatMap(({ answers }) => answers), ...others];
+  for (const { status } of await Promise.all(letIn)) expect(status).toBe(200);
+  const refused = (await Promise.all(beyond)).filter(({ status }) => status !== 200);
+  expect(refused.length).toBeGreaterThan(400);
+  for (const { status, body } of refused) {
+    expect(status).toBe(429);
+    // Others are refused at the edge, which does not know what they are for.
+    expect(body['message']).toMatch(/writes to this sequence/);
+  }
+});
+
 test('messages that do not come hold no place', async () => {
   const { url, port } = await startApp();
   for (let connection = 0; connection < 3; connection++) {
@@ -127,3 +166,19 @@ test.each(['on', 'off'])('answers that are not taken hold no place (lane %s)', a
   for (const session of sessions) session.settings({ initialWindowSize: 65_535 });
   await until('all are taken', () => streams.every((stream) => stream.closed));
 });
+
+/** Has the event loop of this process at work until what it returns is called. */
+function keepLoopBusy(): () => void {
+  let busy = true;
+  const work = () => {
+    const until = performance.now() + 1;
+    while (performance.now() < until);
+    if (busy) setImmediate(work);
+  };
+  const rest = () => {
+    busy = false;
+  };
+  onTestFinished(rest);
+  work();
+  return rest;
+}
