@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import http2 from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
@@ -91,7 +92,10 @@ test('where the loop is short, a hot sequence gets its share; its other calls gi
   let nextId = 1;
   const sendTo = async (scopes: readonly string[]) => {
     const caller = h2Caller(port);
-    const answers = scopes.map((scope) => caller('Generate', { ...AT, scope, elementId: nextId++ }));
+    const answers = scopes.map(async (scope) => {
+      const body = { ...AT, scope, elementId: nextId++, requestId: randomUUID() };
+      return { asked: body, ...(await caller('Generate', body)) };
+    });
     // They have come when a later call has its answer.
     await caller('GetSequence', AT);
     return { answers };
@@ -100,8 +104,9 @@ test('where the loop is short, a hot sequence gets its share; its other calls gi
   const cold = Array.from({ length: 5 }, (_, index) => `cold-${index}`);
   await sleep(300);
   const before = [await sendTo(hot), await sendTo(hot), await sendTo(hot)];
-  const others: Promise<Answer>[] = [];
-  const beyond: Promise<Answer>[] = [];
+  type Sent = Awaited<ReturnType<typeof sendTo>>['answers'];
+  const others: Sent = [];
+  const beyond: Sent = [];
   // Far more than there are places left.
   for (let round = 0; round < 6; round++) {
     others.push(...(await sendTo(cold)).answers);
@@ -120,6 +125,9 @@ test('where the loop is short, a hot sequence gets its share; its other calls gi
     // Others are refused at the edge, which does not know what they are for.
     expect(body['message']).toMatch(/writes to this sequence/);
   }
+  // Nothing was written, nor is the request id used up.
+  const again = await h2Caller(port)('Generate', refused[0]!.asked);
+  expect(again).toMatchObject({ status: 200, body: { sequenceNumber: 900 - refused.length + 1 } });
 });
 
 test('messages that do not come hold no place', async () => {
