@@ -16,7 +16,7 @@ import { Refusal } from './refusal.ts';
 const LIMIT: Omit<InFlightOptions, 'utilization'> = { targetMs: 80, min: 256, start: 512, max: 4_096 };
 /** Refusals for each call that is answered: what they cost must not be what the service does. */
 const REFUSED_PER_ANSWERED = 0.3;
-/** The same of those whose message was read: they cost about twice as much. */
+/** The same of those whose message was read, which cost more. */
 const READ_PER_ANSWERED = 0.15;
 const MIN_REFUSED_PER_SECOND = 200;
 const PACE: Omit<PaceOptions, 'perSecond'> = { burst: 50, maxHoldMs: 500, maxHeld: 4_096 };
