@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { type ContextValues, createContextKey, createContextValues } from '@connectrpc/connect';
 import { CERTIFICATE, shownBy } from './auth/certificate.ts';
 
@@ -19,6 +19,9 @@ export interface Call {
 
 /** The address that a request came from; empty where nobody asks for it. */
 export const PEER = createContextKey('', { description: 'address of the peer' });
+
+/** What the message of a request is read from: by it the request is known again. */
+export const SOURCE = createContextKey<Readable | undefined>(undefined, { description: 'source' });
 
 /** The call of a request, set by the request gate. */
 export const CALL = createContextKey<Call | undefined>(undefined, { description: 'call' });

@@ -21,7 +21,7 @@ import type { Writer } from '../domain/writer.ts';
 import type { Logger } from '../log.ts';
 import type { RpcMetrics } from '../metrics.ts';
 import type { Authenticator } from './auth/index.ts';
-import { CALL, valuesFor, valuesOf } from './call.ts';
+import { CALL, SOURCE, valuesFor, valuesOf } from './call.ts';
 import { openCall } from './gate.ts';
 import { type HealthRegistry, registerHealth } from './health/index.ts';
 import { codeName, createInterceptors } from './interceptors.ts';
@@ -29,6 +29,7 @@ import { createLane, type Http2Request, recordMethods, type Unread } from './lan
 import type { RateLimiter } from './rate-limit.ts';
 import { registerReflection } from './reflection/index.ts';
 import { createSequenceService } from './sequence-service.ts';
+import { sourceOf } from './shedding/held-call.ts';
 import { Shedder } from './shedding/shedder.ts';
 import { createSyncService } from './sync-service.ts';
 import { setTimeoutHeader } from './timeouts.ts';
@@ -85,8 +86,9 @@ export const SERVICES = [SequenceService, SyncService, Health, ServerReflection,
  */
 export function createRpcHandler(options: RpcOptions): RpcHandler {
   const { metrics, logger } = options;
+  const shedder = new Shedder(options);
   const routerOptions = {
-    interceptors: createInterceptors(options),
+    interceptors: createInterceptors({ ...options, shedder }),
     requestGate: openCall,
     readMaxBytes: options.maxBodyBytes,
     acceptCompression: [compressionGzip, compressionBrotli],
@@ -94,7 +96,6 @@ export function createRpcHandler(options: RpcOptions): RpcHandler {
   };
   const { router, methods } = recordMethods(createConnectRouter(routerOptions));
   register(router, options);
-  const shedder = new Shedder(options);
   const tellsAddress = options.rateLimiter !== undefined;
   const handlers = new Map<string, UniversalHandler>(
     router.handlers.map((handler) => [handler.requestPath, handler]),
@@ -115,7 +116,7 @@ export function createRpcHandler(options: RpcOptions): RpcHandler {
     response: NodeResponse,
     unread: Unread,
   ): Promise<void> {
-    const values = valuesOf(request, tellsAddress);
+    const values = valuesOf(request, tellsAddress).set(SOURCE, sourceOf(request));
     const universal = {
       ...universalRequestFromNodeRequest(request, response, undefined, values),
       body: unread.body,
@@ -169,7 +170,7 @@ export function createRpcHandler(options: RpcOptions): RpcHandler {
     ? createLane({
         ...routerOptions,
         methods,
-        contextValues: ({ socket }) => valuesFor(socket, tellsAddress),
+        contextValues: ({ socket, source }) => valuesFor(socket, tellsAddress).set(SOURCE, source),
         defaultTimeoutMs: options.defaultDeadlineMs,
         fallback: {
           http1: handle,

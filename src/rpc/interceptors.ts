@@ -6,7 +6,12 @@ import {
   type StreamRequest,
   type UnaryRequest,
 } from '@connectrpc/connect';
-import { DeadlineExceededError, PermissionDeniedError, RateLimitedError } from '../domain/errors.ts';
+import {
+  DeadlineExceededError,
+  OverloadedError,
+  PermissionDeniedError,
+  RateLimitedError,
+} from '../domain/errors.ts';
 import type { Logger } from '../log.ts';
 import type { RpcMetrics } from '../metrics.ts';
 import { untilAborted } from '../util/abort.ts';
@@ -15,10 +20,12 @@ import { CALLER, type Caller, covers } from './auth/caller.ts';
 import { CERTIFICATE } from './auth/certificate.ts';
 import type { Authenticator } from './auth/index.ts';
 import { EVERY_SCOPE } from './auth/scope-patterns.ts';
-import { CALL, type Call, PEER } from './call.ts';
+import { CALL, type Call, PEER, SOURCE } from './call.ts';
 import { toScope } from './convert.ts';
 import { translate } from './errors.ts';
 import { limitRate, peerName, type RateLimiter } from './rate-limit.ts';
+import { shareFairly } from './shedding/share-fairly.ts';
+import type { Shedder } from './shedding/shedder.ts';
 import { compileValidator, type Validator } from './validate.ts';
 
 /** What the interceptors report to, and who tells them who calls. */
@@ -30,6 +37,8 @@ export interface InterceptorOptions {
   readonly publicDiagnostics: boolean;
   /** Where there is a limit to the calls of one caller. */
   readonly rateLimiter?: RateLimiter | undefined;
+  /** Where writes are shared out among sequences. */
+  readonly shedder?: Shedder | undefined;
 }
 
 /**
@@ -39,10 +48,11 @@ export interface InterceptorOptions {
  * 3. `authenticate` tells who calls, before anything is said about what is asked;
  * 4. `limitRate` counts every call of a caller that is in time, also those that it may not make;
  * 5. `authorize` is before `validate`: who may not call learns nothing, not even whether the message was right;
- * 6. `validate` is innermost: handlers see valid messages only.
+ * 6. `validate` is before all that looks into the message;
+ * 7. `shareFairly` is innermost: what would be refused anyhow takes nothing of a sequence's share.
  */
 export function createInterceptors(options: InterceptorOptions): Interceptor[] {
-  const { rateLimiter } = options;
+  const { rateLimiter, shedder } = options;
   return [
     observe(options),
     refuseLate,
@@ -50,11 +60,12 @@ export function createInterceptors(options: InterceptorOptions): Interceptor[] {
     ...(rateLimiter ? [limitRate(rateLimiter)] : []),
     authorize(options),
     validate(),
+    ...(shedder ? [shareFairly(shedder)] : []),
   ];
 }
 
 /** Translates errors, measures the call and writes its log line; a stream's when it ends. */
-function observe({ metrics, logger }: InterceptorOptions): Interceptor {
+function observe({ metrics, logger, shedder }: InterceptorOptions): Interceptor {
   return (next) => async (request) => {
     const call = request.contextValues.get(CALL)!;
     call.reached = true;
@@ -98,6 +109,7 @@ function observe({ metrics, logger }: InterceptorOptions): Interceptor {
       finish('OK');
       return response;
     } catch (error) {
+      if (error instanceof OverloadedError) await shedder?.holdBack(request.contextValues.get(SOURCE));
       throw fail(error);
     }
   };

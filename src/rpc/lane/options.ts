@@ -6,9 +6,11 @@ import type { ContextValues, HandlerContext, Interceptor } from '@connectrpc/con
 import type { Compression } from '@connectrpc/connect/protocol';
 import type { UnaryMethod } from './methods.ts';
 
-/** What is known of a request's connection: a TLS socket tells its peer's certificate. */
+/** What is known of a request beside its headers: a TLS socket tells its peer's certificate. */
 export interface LaneRequest {
   readonly socket: Duplex;
+  /** What its message is read from. */
+  readonly source: Readable;
 }
 
 /** The body of a request of which a part, or all, has been read already. */

@@ -19,6 +19,8 @@ const WEIGHT = 0.3;
 /** Below this the loop is not what calls wait for, and fewer of them would not be faster. */
 const BUSY = 0.75;
 const GROWTH = 2;
+/** The share of the limit from which on it matters whose calls run. */
+const PRESSED = 0.5;
 
 /**
  * How many calls may run at a time so that each takes `targetMs` at most: by Little's law, those that end a second
@@ -35,6 +37,7 @@ export class InFlightLimit {
   #ended = 0;
   #perSecond = 0;
   #reached = false;
+  #isBusy = false;
 
   constructor(options: InFlightOptions) {
     this.#options = options;
@@ -54,6 +57,16 @@ export class InFlightLimit {
   /** Calls that ended a second, of late. */
   get perSecond(): number {
     return this.#perSecond;
+  }
+
+  /** Whether the event loop is short. */
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
+  /** Whether the event loop is short, and more than half of those run that may. */
+  get isPressed(): boolean {
+    return this.#isBusy && this.#running > this.#limit * PRESSED;
   }
 
   /** Whether a call might enter now. */
@@ -79,12 +92,17 @@ export class InFlightLimit {
     this.#ended += 1;
   }
 
+  /** A call that was let in gives its place back, and has not been answered. */
+  giveBack(): void {
+    this.#running -= 1;
+  }
+
   #measure(nowMs: number): void {
     const elapsedMs = nowMs - this.#windowMs;
     if (elapsedMs < WINDOW_MS) return;
     const { targetMs, min, start, max, utilization } = this.#options;
-    const isBusy = utilization() >= BUSY;
-    const measured = isBusy ? (this.#ended / elapsedMs) * targetMs : this.#limit * GROWTH;
+    this.#isBusy = utilization() >= BUSY;
+    const measured = this.#isBusy ? (this.#ended / elapsedMs) * targetMs : this.#limit * GROWTH;
     const wanted = this.#reached ? measured : start;
     this.#limit = Math.min(max, Math.max(min, this.#limit + WEIGHT * (wanted - this.#limit)));
     this.#perSecond = (this.#ended / elapsedMs) * 1_000;

@@ -3,8 +3,11 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Readable, Writable } from 'node:stream';
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { SequenceService } from '../../../gen/fountain/sequence/v1/sequence_pb.js';
+import { OverloadedError } from '../../domain/errors.ts';
 import type { Logger } from '../../log.ts';
 import type { RpcMetrics } from '../../metrics.ts';
+import { FairShares } from './fair-shares.ts';
+import { HeldCall } from './held-call.ts';
 import { InFlightLimit, type InFlightOptions } from './in-flight-limit.ts';
 import { Pace, type PaceOptions } from './pace.ts';
 import { Refusal } from './refusal.ts';
@@ -13,6 +16,8 @@ import { Refusal } from './refusal.ts';
 const LIMIT: Omit<InFlightOptions, 'utilization'> = { targetMs: 80, min: 256, start: 512, max: 4_096 };
 /** Refusals for each call that is answered: what they cost must not be what the service does. */
 const REFUSED_PER_ANSWERED = 0.3;
+/** The same of those whose message was read, which cost more. */
+const READ_PER_ANSWERED = 0.15;
 const MIN_REFUSED_PER_SECOND = 200;
 const PACE: Omit<PaceOptions, 'perSecond'> = { burst: 50, maxHoldMs: 500, maxHeld: 4_096 };
 /** What a refused caller is told to wait. */
@@ -34,15 +39,26 @@ type Response = ServerResponse | Http2ServerResponse;
 /**
  * Refuses calls of SequenceService before their messages are read, where more run than can be answered in time. The
  * writer's queue cannot see that: where the event loop is what is short, calls wait before they come to it.
+ * What a write is for is known when its message has been read: before all places are taken, it sees to it that no
+ * sequence takes many times its share of them.
+ *
  * Health, reflection and the operators' SyncService are never refused.
  */
 export class Shedder {
   readonly #options: ShedderOptions;
   readonly #limits = new Map<string, InFlightLimit>();
+  readonly #writes: InFlightLimit;
+  readonly #shares = new FairShares();
   readonly #pace: Pace;
+  readonly #readPace: Pace;
+  readonly #tooMany = new OverloadedError(
+    'the service is overloaded, and writes to this sequence have had their share',
+    RETRY_AFTER_MS,
+  );
   readonly #refusal = new Refusal(RETRY_AFTER_MS);
-  #fresh: Call[] = [];
-  readonly #held = new Set<Call>();
+  #fresh: HeldCall[] = [];
+  /** Calls that hold a place, by what their messages are read from. */
+  readonly #held = new Map<Readable, HeldCall>();
   #lookedMs = Number.NEGATIVE_INFINITY;
   #refused = 0;
   #loggedMs = Number.NEGATIVE_INFINITY;
@@ -51,11 +67,14 @@ export class Shedder {
     this.#options = options;
     const writes = new InFlightLimit({ ...LIMIT, utilization: loopUtilization() });
     const reads = new InFlightLimit({ ...LIMIT, utilization: loopUtilization() });
-    this.#pace = new Pace({
-      ...PACE,
-      perSecond: () =>
-        Math.max(MIN_REFUSED_PER_SECOND, REFUSED_PER_ANSWERED * (writes.perSecond + reads.perSecond)),
-    });
+    this.#writes = writes;
+    const pace = (perAnswered: number) =>
+      new Pace({
+        ...PACE,
+        perSecond: () => Math.max(MIN_REFUSED_PER_SECOND, perAnswered * (writes.perSecond + reads.perSecond)),
+      });
+    this.#pace = pace(REFUSED_PER_ANSWERED);
+    this.#readPace = pace(READ_PER_ANSWERED);
     for (const { name, idempotency } of SequenceService.methods)
       this.#limits.set(
         `/${SequenceService.typeName}/${name}`,
@@ -84,11 +103,41 @@ export class Shedder {
     const limit = this.#limits.get(path);
     if (limit === undefined) return true;
     if (!this.#enter(limit)) return false;
-    const call = new Call(limit, message, answer);
-    this.#held.add(call);
+    const call = new HeldCall(limit, message, answer);
+    this.#held.set(call.source, call);
     answer.once('close', () => this.#leave(call));
     if (this.#fresh.push(call) === 1) setImmediate(() => this.#look());
     return true;
+  }
+
+  /** Whether writes are so many that it matters which sequences they are for. */
+  get isPressed(): boolean {
+    return this.#writes.isPressed;
+  }
+
+  /**
+   * While it {@link isPressed}: lets a write go on whose message has been read.
+   *
+   * @throws OverloadedError where its sequence has had its share
+   */
+  admitTo(sequenceName: string): void {
+    if (this.#shares.take(sequenceName, performance.now())) return;
+    this.#count();
+    throw this.#tooMany;
+  }
+
+  /**
+   * A call is to be refused whose message has been read: frees its place at once, and resolves when it may be told.
+   *
+   * @param source of its message
+   */
+  async holdBack(source: Readable | undefined): Promise<void> {
+    const call = source && this.#held.get(source);
+    if (call !== undefined) {
+      this.#held.delete(call.source);
+      call.giveBack();
+    }
+    if (this.#writes.isBusy) await new Promise<void>((resolve) => this.#readPace.run(resolve));
   }
 
   /** A message that does not come with its headers holds no place: else a few slow senders would take them all. */
@@ -103,16 +152,23 @@ export class Shedder {
     if (nowMs - this.#lookedMs < LOOK_EVERY_MS) return false;
     this.#lookedMs = nowMs;
     // An answer closes when its caller has taken it; those who do not would hold all places for a time-out.
-    for (const call of this.#held) if (call.isAnswered) this.#leave(call);
+    for (const call of this.#held.values()) if (call.isAnswered) this.#leave(call);
     return limit.enter(nowMs);
   }
 
-  #leave(call: Call): void {
-    this.#held.delete(call);
+  #leave(call: HeldCall): void {
+    this.#held.delete(call.source);
     call.leave();
   }
 
   #refuse(request: Request, response: Response): void {
+    this.#count();
+    this.#pace.run(() => {
+      if (!isGone(response)) this.#refusal.send(request, response);
+    });
+  }
+
+  #count(): void {
     const { metrics, logger } = this.#options;
     metrics.refused.inc({ reason: 'overloaded' });
     this.#refused += 1;
@@ -125,40 +181,6 @@ export class Shedder {
       this.#loggedMs = nowMs;
       this.#refused = 0;
     }
-    this.#pace.run(() => {
-      if (!isGone(response)) this.#refusal.send(request, response);
-    });
-  }
-}
-
-/** A call that was let in. */
-class Call {
-  readonly #message: IncomingMessage | Readable;
-  readonly #limit: InFlightLimit;
-  readonly #answer: Writable;
-  #left = false;
-
-  constructor(limit: InFlightLimit, message: IncomingMessage | Readable, answer: Writable) {
-    this.#limit = limit;
-    this.#message = message;
-    this.#answer = answer;
-  }
-
-  /** Whether its answer is on its way, as far as this end goes. */
-  get isAnswered(): boolean {
-    return this.#answer.writableEnded;
-  }
-
-  /** Whether its message has come, if only to here. */
-  get hasMessage(): boolean {
-    const message = this.#message;
-    return 'complete' in message ? message.complete : message.readableEnded || message.destroyed;
-  }
-
-  leave(): void {
-    if (this.#left) return;
-    this.#left = true;
-    this.#limit.leave();
   }
 }
 

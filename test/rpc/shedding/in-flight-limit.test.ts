@@ -95,4 +95,29 @@ describe('the limit', () => {
     }
     expect(limit.limit).toBeCloseTo(OPTIONS.start, 0);
   });
+
+  test('it is pressed where the loop is short and more than half of its places are taken', () => {
+    let busy = 1;
+    const limit = new InFlightLimit({ ...OPTIONS, utilization: () => busy });
+    for (let call = 0; call < 256; call++) limit.enter(0);
+    expect(limit.isPressed).toBe(false);
+    limit.enter(0);
+    expect(limit.isPressed).toBe(true);
+    limit.giveBack();
+    expect(limit.isPressed).toBe(false);
+    busy = 0.5;
+    for (let call = 0; call < 100; call++) limit.enter(200);
+    expect(limit.isPressed).toBe(false);
+  });
+
+  test('places that are given back are free, and nothing has ended with them', () => {
+    const limit = new InFlightLimit({ ...OPTIONS, min: 2, start: 2, max: 2 });
+    for (let now = 0; now < 1_000; now += 10) {
+      expect([limit.enter(now), limit.enter(now), limit.enter(now)]).toEqual([true, true, false]);
+      limit.giveBack();
+      limit.giveBack();
+    }
+    expect(limit.running).toBe(0);
+    expect(limit.perSecond).toBe(0);
+  });
 });

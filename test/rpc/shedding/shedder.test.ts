@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import http2 from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
@@ -83,6 +84,52 @@ test('a refused message that is still on its way does not keep its stream or con
   await Promise.all(writes);
 });
 
+test('where the loop is short, a hot sequence gets its share; its other calls give up their places before they are told', async () => {
+  const { port, file } = await startApp();
+  const lock = await openSqlite(file);
+  await lock.run('BEGIN IMMEDIATE');
+  const rest = keepLoopBusy();
+  let nextId = 1;
+  const sendTo = async (scopes: readonly string[]) => {
+    const caller = h2Caller(port);
+    const answers = scopes.map(async (scope) => {
+      const body = { ...AT, scope, elementId: nextId++, requestId: randomUUID() };
+      return { asked: body, ...(await caller('Generate', body)) };
+    });
+    // They have come when a later call has its answer.
+    await caller('GetSequence', AT);
+    return { answers };
+  };
+  const hot = Array<string>(100).fill('hot');
+  const cold = Array.from({ length: 5 }, (_, index) => `cold-${index}`);
+  await sleep(300);
+  const before = [await sendTo(hot), await sendTo(hot), await sendTo(hot)];
+  type Sent = Awaited<ReturnType<typeof sendTo>>['answers'];
+  const others: Sent = [];
+  const beyond: Sent = [];
+  // Far more than there are places left.
+  for (let round = 0; round < 6; round++) {
+    others.push(...(await sendTo(cold)).answers);
+    beyond.push(...(await sendTo(hot)).answers);
+  }
+  others.push(...(await sendTo(cold)).answers);
+
+  rest();
+  await lock.run('ROLLBACK');
+  const letIn = [...before.flatMap(({ answers }) => answers), ...others];
+  for (const { status } of await Promise.all(letIn)) expect(status).toBe(200);
+  const refused = (await Promise.all(beyond)).filter(({ status }) => status !== 200);
+  expect(refused.length).toBeGreaterThan(400);
+  for (const { status, body } of refused) {
+    expect(status).toBe(429);
+    // Others are refused at the edge, which does not know what they are for.
+    expect(body['message']).toMatch(/writes to this sequence/);
+  }
+  // Nothing was written, nor is the request id used up.
+  const again = await h2Caller(port)('Generate', refused[0]!.asked);
+  expect(again).toMatchObject({ status: 200, body: { sequenceNumber: 900 - refused.length + 1 } });
+});
+
 test('messages that do not come hold no place', async () => {
   const { url, port } = await startApp();
   for (let connection = 0; connection < 3; connection++) {
@@ -127,3 +174,19 @@ test.each(['on', 'off'])('answers that are not taken hold no place (lane %s)', a
   for (const session of sessions) session.settings({ initialWindowSize: 65_535 });
   await until('all are taken', () => streams.every((stream) => stream.closed));
 });
+
+/** Has the event loop of this process at work until what it returns is called. */
+function keepLoopBusy(): () => void {
+  let busy = true;
+  const work = () => {
+    const until = performance.now() + 1;
+    while (performance.now() < until);
+    if (busy) setImmediate(work);
+  };
+  const rest = () => {
+    busy = false;
+  };
+  onTestFinished(rest);
+  work();
+  return rest;
+}
