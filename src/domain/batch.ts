@@ -23,7 +23,7 @@ export type Outcome =
   | { readonly answer: Answer; readonly error?: never }
   | { readonly error: DomainError; readonly answer?: never };
 
-/** The outcome of a member that has not run: another transaction holds its sequence, or it may take long. */
+/** The outcome of a member that has not run: another transaction holds its sequence, it may take long, or enough ran. */
 export type Postponed = undefined;
 
 /**
@@ -48,7 +48,11 @@ export async function runBatch(
   return await new Batch(tx, members, options).run();
 }
 
-/** A write that may renumber more elements than this has a batch for its own sequence. */
+/**
+ * A write that may renumber more elements than this has a batch for its own sequence; and when so many have been
+ * renumbered in a sequence, the rest of its writes have another batch. PostgreSQL keeps each state of a row until the
+ * transaction has ended, and looks through all of them at each change: 64 Moves of 1,000 elements took a minute.
+ */
 const LARGE = 10_000;
 
 /** The members of one sequence, and how far they have run. */
@@ -56,6 +60,8 @@ interface Queue {
   readonly sequence: LockedSequence;
   readonly members: number[];
   next: number;
+  /** Elements that its members have given other numbers, each as often as it got one. */
+  renumbered: number;
   /** Whether another transaction holds the sequence, or would have to wait for long, so that its members do not run. */
   postponed: boolean;
 }
@@ -90,6 +96,7 @@ class Batch implements BatchContext {
           sequence: new LockedSequence(write.sequence, options.now),
           members: [],
           next: 0,
+          renumbered: 0,
           postponed: false,
         };
         this.#queues.set(name, queue);
@@ -196,9 +203,11 @@ class Batch implements BatchContext {
       try {
         const answer = await applyWrite(this, sequence, write);
         this.#succeed(index, sequence, answer, sequence.revision !== revision);
+        queue.renumbered += renumberedBy(answer);
       } catch (error) {
         this.#fail(index, error);
       }
+      if (queue.renumbered > LARGE) postpone(queue);
     }
   }
 
@@ -302,6 +311,13 @@ function mostRenumbered(write: Write, size: number): number {
     case 'create_version':
       return 0;
   }
+}
+
+/** How many elements got another number, but for the one that the write is about. */
+function renumberedBy(answer: Answer): number {
+  if ('moved' in answer) return answer.moved.length;
+  const shifted = 'shifted' in answer ? answer.shifted : null;
+  return shifted === null ? 0 : shifted.last - shifted.first + 1;
 }
 
 function postpone(queue: Queue): void {

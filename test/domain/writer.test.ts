@@ -94,6 +94,24 @@ test('a batch has its bound, and what is left makes the next', async () => {
   expect(service.connection.transactions).toBe(1 + 3);
 });
 
+test('writes that renumber many are shared out among transactions, in their order', async () => {
+  const service = await start();
+  const size = 1_000;
+  const ids = Array.from({ length: size }, (_, index) => index + 1);
+  await service.writer.submit(batchGenerate(ids), patiently());
+  const flight = await busy(service, size + 1);
+  const before = service.connection.transactions;
+  const moved = Array.from({ length: 30 }, (_, index) => size - index);
+  const answers = moved.map((id) => service.writer.submit(move(id, { at: 'first' }), patiently()));
+  await flight.release();
+  const settledAnswers = await Promise.all(answers);
+  // 999 in each: after the eleventh, more than 10,000 were renumbered.
+  expect(service.connection.transactions - before).toBe(3);
+  const [first] = settledAnswers;
+  expect(settledAnswers.map(({ revision }) => revision)).toEqual(moved.map((_, n) => first!.revision + n));
+  expect((await orderOf(service.db)).slice(0, 30)).toEqual(moved.toReversed());
+});
+
 test('no answer leaves before its commit', async () => {
   const service = await start();
   const held = service.connection.hold();
@@ -318,10 +336,10 @@ test('a transaction has the time of its latest deadline, 30 s at most', async ()
         }),
       ),
     );
-  await submit(5, 7_000, 100);
-  await submit(5);
-  await submit(100, 45_000);
-  expect(connection.timeouts).toEqual([7_000, 5, 30_000]);
+  await submit(500, 7_000, 900);
+  await submit(500);
+  await submit(900, 45_000);
+  expect(connection.timeouts).toEqual([7_000, 500, 30_000]);
 });
 
 test('a caller with little time gets its error in that time; the others are not hurried', async () => {
