@@ -20,7 +20,11 @@ export const CHOICES: readonly Choice[] = [
     why: `A write costs little, its commit much. While one transaction is in flight the next batch gathers and starts when
 that commits; no timer, so a lone call waits for nothing. Answers that leave together are also cheaper to send, so a
 durable \`Generate\` can be faster than a call that does nothing. Measured for the design, JSON at 64 callers: one
-transaction for each request 1.4 k/s, \`repository.save()\` 0.7 k/s, group commit 10.9 k/s, a call that does nothing 8.6 k/s.`,
+transaction for each request 1.4 k/s, \`repository.save()\` 0.7 k/s, group commit 10.9 k/s, a call that does nothing 8.6 k/s.
+
+Before it draws, the writer has the event loop read what has arrived: whoever was just answered often calls again at
+once. Without that, batches were of 33 at 64 callers, with it of 63, and a call through the lane took 61 µs of CPU without
+and 53 with it (medians of three runs that alternated, beside other work).`,
     rows: ['generate/'],
     chart: (rows) => bySides('Calls a second, stock adapter', rows),
   },

@@ -51,7 +51,7 @@ export async function runBatch(
 /**
  * A write that may renumber more elements than this has a batch for its own sequence; and when so many have been
  * renumbered in a sequence, the rest of its writes have another batch. PostgreSQL keeps each state of a row until the
- * transaction has ended, and looks through all of them at each change: 64 Moves of 1,000 elements took a minute.
+ * transaction has ended, and looks through all of them at each change: 63 Moves of 1,000 elements in one were not done in 2 s.
  */
 const LARGE = 10_000;
 
