@@ -48,7 +48,8 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "src/cli.ts", "healthcheck"]
-# The flags of `npm start`: on a machine with much memory V8 would collect late.
+# The flags of `npm start`: on a machine with much memory V8 would collect late, and on one core its helper threads take
+# what they are to save (docs/missed-targets.md, Memory).
 ENTRYPOINT ["node", "--max-semi-space-size=16", "--single-threaded-gc", "--heap-growing-percent=100", "src/cli.ts"]
 CMD ["serve"]
 LABEL org.opencontainers.image.title="sequence-service" \
