@@ -288,7 +288,7 @@ const otherChanges: fc.Arbitrary<Change> = fc.oneof(
   ),
   fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 3 }).map(
     (cuts): Change =>
-      (shot) => ({ ...shot, cuts: cuts.toSorted() }),
+      (shot) => ({ ...shot, cuts: cuts.toSorted((a, b) => a - b) }),
   ),
 );
 
