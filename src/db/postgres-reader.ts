@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { LinkedList } from '../util/linked-list.ts';
 import { POSTGRES, type Statement, textFor } from './engine.ts';
 import { driverCode, postgresError } from './errors.ts';
 import { OVERTAKEN, prepared } from './postgres-statements.ts';
@@ -7,7 +8,7 @@ import type { ReadConnection, SqlValue } from './transaction.ts';
 /** Reads a PostgreSQL database on the connections of a pool, each of which prepares a statement once. */
 export class PostgresReader implements ReadConnection {
   readonly #pool: Pool;
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #running = new LinkedList<Promise<unknown>>();
 
   constructor(pool: Pool) {
     this.#pool = pool;
@@ -15,8 +16,8 @@ export class PostgresReader implements ReadConnection {
 
   query<Row>(sql: Statement, parameters: readonly SqlValue[]): Promise<Row[]> {
     const running = this.#query<Row>(sql, parameters);
-    this.#running.add(running);
-    const done = () => this.#running.delete(running);
+    const place = this.#running.add(running);
+    const done = () => this.#running.remove(place);
     running.then(done, done);
     return running;
   }
@@ -27,7 +28,7 @@ export class PostgresReader implements ReadConnection {
 
   /** Waits for what is read: a pool that ends forgets who waits for a connection. */
   async close(): Promise<void> {
-    await Promise.allSettled(this.#running);
+    await Promise.allSettled(this.#running.values());
   }
 
   async #query<Row>(sql: Statement, parameters: readonly SqlValue[]): Promise<Row[]> {

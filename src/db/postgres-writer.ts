@@ -1,4 +1,5 @@
 import pg, { type Pool, type PoolClient, type QueryResult } from 'pg';
+import { LinkedList } from '../util/linked-list.ts';
 import { POSTGRES, type Statement, textFor } from './engine.ts';
 import { DatabaseError, driverCode, postgresError } from './errors.ts';
 import { OVERTAKEN, prepared } from './postgres-statements.ts';
@@ -17,7 +18,7 @@ const BEGIN = 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE';
  */
 export class PostgresWriter implements WriteConnection {
   readonly #pool: Pool;
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #running = new LinkedList<Promise<unknown>>();
 
   constructor(pool: Pool) {
     this.#pool = pool;
@@ -25,8 +26,8 @@ export class PostgresWriter implements WriteConnection {
 
   transaction<T>(body: (tx: WriteTransaction) => Promise<T>, timeoutMs: number): Promise<T> {
     const running = this.#transaction(body, timeoutMs);
-    this.#running.add(running);
-    running.catch(() => {}).finally(() => this.#running.delete(running));
+    const place = this.#running.add(running);
+    running.catch(() => {}).finally(() => this.#running.remove(place));
     return running;
   }
 
@@ -61,7 +62,7 @@ export class PostgresWriter implements WriteConnection {
 
   /** Waits for the running transactions. */
   async close(): Promise<void> {
-    await Promise.allSettled(this.#running);
+    await Promise.allSettled(this.#running.values());
   }
 }
 

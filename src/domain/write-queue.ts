@@ -1,9 +1,13 @@
+import { LinkedList, type Place } from '../util/linked-list.ts';
+
 /** What waits in a {@link WriteQueue}. */
 export interface QueueEntry {
   /** The sequence that it writes to, as a string. */
   readonly sequenceName: string;
   /** About how much memory it holds. */
   readonly bytes: number;
+  /** Where it waits; the queue's own. */
+  place?: Place<QueueEntry> | undefined;
 }
 
 /** The bounds of a {@link WriteQueue}. One sequence may hold half of each at most. */
@@ -35,8 +39,10 @@ const MIN_LINE = 64;
  */
 export class WriteQueue<E extends QueueEntry> {
   readonly #limits: QueueLimits;
-  // A Set keeps the order of arrival and lets go of any entry at once; the Map's order is whose turn it is.
   readonly #lines = new Map<string, Line<E>>();
+  /** The lines, in the order of their turns. */
+  readonly #turn = new LinkedList<Line<E>>();
+  #draws = 0;
   readonly #use: QueueUse;
   #entries = 0;
   #bytes = 0;
@@ -79,11 +85,15 @@ export class WriteQueue<E extends QueueEntry> {
   }
 
   #add(entry: E): void {
-    const line = this.#lines.get(entry.sequenceName) ?? { entries: new Set<E>(), bytes: 0 };
-    line.entries.add(entry);
+    let line = this.#lines.get(entry.sequenceName);
+    if (line === undefined) {
+      line = new Line<E>(entry.sequenceName);
+      this.#lines.set(line.name, line);
+      line.place = this.#turn.add(line);
+    }
+    entry.place = line.entries.add(entry);
     line.bytes += entry.bytes;
     this.#count(1, entry.bytes);
-    this.#lines.set(entry.sequenceName, line);
   }
 
   /** Whether writes of a sequence wait. */
@@ -93,9 +103,9 @@ export class WriteQueue<E extends QueueEntry> {
 
   /** Gives all that waits to another queue with the same use, but for some sequences; each in its order. */
   moveTo(other: WriteQueue<E>, but: ReadonlySet<string>): void {
-    for (const [name, { entries }] of [...this.#lines])
+    for (const { name, entries } of this.#turn.values())
       if (!but.has(name))
-        for (const entry of [...entries]) {
+        for (const entry of entries.values()) {
           this.remove(entry);
           other.#add(entry);
         }
@@ -104,10 +114,15 @@ export class WriteQueue<E extends QueueEntry> {
   /** Takes an entry out before its turn; false where it does not wait. */
   remove(entry: E): boolean {
     const line = this.#lines.get(entry.sequenceName);
-    if (!line?.entries.delete(entry)) return false;
+    if (line === undefined || entry.place === undefined || !line.entries.remove(entry.place as Place<E>))
+      return false;
+    entry.place = undefined;
     line.bytes -= entry.bytes;
     this.#count(-1, -entry.bytes);
-    if (line.entries.size === 0) this.#lines.delete(entry.sequenceName);
+    if (line.entries.size === 0) {
+      this.#lines.delete(line.name);
+      this.#turn.remove(line.place!);
+    }
     return true;
   }
 
@@ -115,19 +130,24 @@ export class WriteQueue<E extends QueueEntry> {
   draw(maxEntries: number, maxBytes: number): E[] {
     const drawn: E[] = [];
     const turns = this.#turns(maxEntries);
-    const had = new Map<string, number>();
+    this.#draws += 1;
     let bytes = 0;
-    // A line put back at the Map's end is visited again by this same loop.
-    for (const [name, line] of this.#lines) {
-      const turn = (had.get(name) ?? 0) + 1;
-      if (turn > turns) continue;
-      had.set(name, turn);
-      const [entry] = line.entries;
-      if (drawn.length >= maxEntries || (drawn.length > 0 && bytes + entry!.bytes > maxBytes)) break;
-      drawn.push(entry!);
-      bytes += entry!.bytes;
-      this.remove(entry!);
-      if (this.#lines.delete(name)) this.#lines.set(name, line);
+    for (let place = this.#turn.first; place !== undefined; ) {
+      const line = place.value;
+      if (line.hadTurn(this.#draws) > turns) {
+        place = this.#turn.after(place);
+        continue;
+      }
+      const entry = line.entries.first!.value;
+      if (drawn.length >= maxEntries || (drawn.length > 0 && bytes + entry.bytes > maxBytes)) break;
+      drawn.push(entry);
+      bytes += entry.bytes;
+      const next = this.#turn.after(place);
+      this.remove(entry);
+      // Its next turn is in this draw too, behind those of the others.
+      const again = this.#turn.remove(place);
+      if (again) line.place = this.#turn.add(line);
+      place = next ?? (again ? line.place : undefined);
     }
     return drawn;
   }
@@ -146,9 +166,27 @@ export class WriteQueue<E extends QueueEntry> {
   }
 }
 
-interface Line<E> {
-  readonly entries: Set<E>;
-  bytes: number;
+/** The entries of one sequence, in the order of their arrival. */
+class Line<E> {
+  readonly name: string;
+  readonly entries = new LinkedList<E>();
+  bytes = 0;
+  /** Where it stands among the others. */
+  place: Place<Line<E>> | undefined;
+  #draw = 0;
+  #turns = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Counts its turns in a draw, with this one. */
+  hadTurn(draw: number): number {
+    if (this.#draw !== draw) this.#turns = 0;
+    this.#draw = draw;
+    this.#turns += 1;
+    return this.#turns;
+  }
 }
 
-const NO_LINE: Line<never> = { entries: new Set(), bytes: 0 };
+const NO_LINE: Pick<Line<never>, 'entries' | 'bytes'> = new Line<never>('');

@@ -21,7 +21,7 @@ export class Writer {
   readonly #use: QueueUse = { entries: 0, bytes: 0 };
   readonly #lanes: readonly Lane[];
   /** Writes with a request id that are on their way: an equal one joins. */
-  readonly #inFlight = new Map<string, PendingWrite>();
+  readonly #inFlight = new Map<string, Joinable>();
   #closing = false;
 
   constructor(options: WriterOptions) {
@@ -53,13 +53,13 @@ export class Writer {
     const hash = write.requestId === undefined ? undefined : requestHash(write);
     const key =
       hash === undefined ? '' : `${sequenceKeyString(write.sequence)} ${write.requestId} ${write.caller}`;
-    const running = hash === undefined ? undefined : this.#inFlight.get(key);
+    const running = hash === undefined ? undefined : this.#inFlight.get(key)?.entry;
     if (running?.hash === hash && running !== undefined) return (await running.wait(wait)) as AnswerOf<W>;
 
     const entry = new PendingWrite(write, hash, (unwanted) => {
       if (!this.#lanes.some((lane) => lane.remove(unwanted))) return;
       // It will never be settled, so from now on nobody may join it.
-      if (this.#inFlight.get(key) === unwanted) this.#inFlight.delete(key);
+      this.#forget(key, unwanted);
       this.#measure();
     });
     const lane = this.#laneOf(entry.sequenceName);
@@ -70,12 +70,12 @@ export class Writer {
     }
     const answer = entry.wait(wait);
     const owns = hash !== undefined && running === undefined;
-    if (owns) this.#inFlight.set(key, entry);
+    if (owns) this.#inFlight.set(key, { entry });
     this.#measure();
     try {
       return (await answer) as AnswerOf<W>;
     } finally {
-      if (owns && this.#inFlight.get(key) === entry) this.#inFlight.delete(key);
+      if (owns) this.#forget(key, entry);
     }
   }
 
@@ -104,6 +104,13 @@ export class Writer {
       await Promise.all(this.#lanes.map((lane) => lane.idle()));
   }
 
+  #forget(key: string, entry: PendingWrite): void {
+    const joinable = this.#inFlight.get(key);
+    if (joinable?.entry !== entry) return;
+    joinable.entry = undefined;
+    this.#inFlight.delete(key);
+  }
+
   #measure(): void {
     this.#options.metrics.queued.set(this.#use.entries);
     this.#options.metrics.queuedBytes.set(this.#use.bytes);
@@ -125,6 +132,11 @@ export class Writer {
   #free(): Lane | undefined {
     return this.#lanes.find((lane) => !lane.isHeldUp);
   }
+}
+
+/** Emptied when it is taken out of the Map, whose old tables go on holding it: see `LinkedList`. */
+interface Joinable {
+  entry: PendingWrite | undefined;
 }
 
 function retryAfterMs({ backlogMs }: Lane): number {

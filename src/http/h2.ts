@@ -5,6 +5,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
+import { LinkedList } from '../util/linked-list.ts';
 import { admit, admitStream, refuseConnect, refuseExpectation } from './gate.ts';
 import type { ProtocolOptions, ProtocolServer } from './types.ts';
 
@@ -22,18 +23,22 @@ interface Session {
   greeted: boolean;
   /** When the PING before its GOAWAY was sent, at a stop. */
   pingedMs?: number;
-  /** Those of its streams whose body may still be on its way. */
-  bodies: Set<ServerHttp2Stream>;
+}
+
+interface OpenStream {
+  stream: ServerHttp2Stream;
+  session: Session | undefined;
+  /** When it came, for as long as its body may still be on its way. */
+  bodySinceMs: number | undefined;
+  /** Since when there has always been something that the peer has not taken. */
+  waitingSinceMs: number | undefined;
 }
 
 /** Makes it of Node's server with its compatibility API, fed with sockets, and the time-outs that it lacks. */
 export function createH2(options: ProtocolOptions): H2 {
   const { hooks, limits } = options;
   const sessions = new Map<ServerHttp2Session, Session>();
-  /** Streams whose body may still be on its way, in order of arrival. */
-  const bodies = new Map<ServerHttp2Stream, number>();
-  /** Open streams; and since when there has always been something that the peer has not taken. */
-  const answers = new Map<ServerHttp2Stream, number | undefined>();
+  const streams = new LinkedList<OpenStream>();
   let latest: ServerHttp2Session | undefined;
 
   const server = createServer({
@@ -51,7 +56,6 @@ export function createH2(options: ProtocolOptions): H2 {
       openStreams: 0,
       quietSinceMs: performance.now(),
       greeted: false,
-      bodies: new Set(),
     };
     sessions.set(session, state);
     latest = session;
@@ -66,22 +70,21 @@ export function createH2(options: ProtocolOptions): H2 {
     if (state !== undefined) {
       state.openStreams += 1;
     }
-    if (!stream.endAfterHeaders) {
-      bodies.set(stream, performance.now());
-      state?.bodies.add(stream);
-    }
-    answers.set(stream, undefined);
+    const place = streams.add({
+      stream,
+      session: state,
+      bodySinceMs: stream.endAfterHeaders ? undefined : performance.now(),
+      waitingSinceMs: undefined,
+    });
     stream.once('close', () => {
-      bodies.delete(stream);
-      state?.bodies.delete(stream);
-      answers.delete(stream);
+      streams.remove(place);
       if (state !== undefined) {
         state.openStreams -= 1;
         state.quietSinceMs = performance.now();
       }
     });
     // A stream that its peer resets with an error code; the request tells its handler by `close`.
-    stream.on('error', () => {});
+    stream.on('error', nothing);
   });
   server.on('request', (req, res) => admit(options, req, res));
   offerFirst(server, options);
@@ -120,31 +123,30 @@ export function createH2(options: ProtocolOptions): H2 {
     }
   };
 
-  const sweepBodies = (nowMs: number): void => {
-    for (const [stream, sinceMs] of bodies) {
-      if (nowMs - sinceMs < limits.requestTimeoutMs) {
-        return; // the map is in order of arrival
-      }
-      if (stream.destroyed || stream.closed || hasArrived(stream)) {
-        bodies.delete(stream);
-      } else if (!stream.headersSent || stream.writableEnded) {
-        bodies.delete(stream);
-        hooks.onRefused('request_timeout');
-        stream.close(constants.NGHTTP2_CANCEL);
-      }
+  const sweepBody = (open: OpenStream, nowMs: number): void => {
+    const { stream, bodySinceMs } = open;
+    if (bodySinceMs === undefined || nowMs - bodySinceMs < limits.requestTimeoutMs) {
+      return;
+    }
+    if (stream.destroyed || stream.closed || hasArrived(stream)) {
+      open.bodySinceMs = undefined;
+    } else if (!stream.headersSent || stream.writableEnded) {
+      open.bodySinceMs = undefined;
+      hooks.onRefused('request_timeout');
+      stream.close(constants.NGHTTP2_CANCEL);
     }
   };
 
-  const sweepAnswers = (nowMs: number): void => {
-    for (const [stream, sinceMs] of answers) {
-      const waits = !stream.destroyed && (stream.writableEnded || stream.writableLength > 0);
-      if (!waits || sinceMs === undefined) {
-        answers.set(stream, waits ? nowMs : undefined);
-      } else if (nowMs - sinceMs >= limits.answerTimeoutMs) {
-        answers.delete(stream);
-        hooks.onRefused('answer_timeout');
-        stream.close(constants.NGHTTP2_CANCEL);
-      }
+  const sweepAnswer = (open: OpenStream, nowMs: number): void => {
+    const { stream, waitingSinceMs } = open;
+    const waits = !stream.destroyed && (stream.writableEnded || stream.writableLength > 0);
+    if (!waits || waitingSinceMs === undefined) {
+      open.waitingSinceMs = waits ? nowMs : undefined;
+    } else if (nowMs - waitingSinceMs >= limits.answerTimeoutMs) {
+      // Once: what is closed waits no more, though it may not be destroyed yet.
+      open.waitingSinceMs = Number.POSITIVE_INFINITY;
+      hooks.onRefused('answer_timeout');
+      stream.close(constants.NGHTTP2_CANCEL);
     }
   };
 
@@ -154,12 +156,18 @@ export function createH2(options: ProtocolOptions): H2 {
     if (state === undefined) {
       return;
     }
-    const broken = [...state.bodies].filter((stream) => !hasArrived(stream));
+    if (state.openStreams === 0) {
+      session.destroy();
+      return;
+    }
+    const broken = streams
+      .values()
+      .filter((open) => open.session === state && open.bodySinceMs !== undefined && !hasArrived(open.stream));
     if (broken.length === state.openStreams) {
       session.destroy();
       return;
     }
-    for (const stream of broken) {
+    for (const { stream } of broken) {
       stream.close(constants.NGHTTP2_CANCEL);
     }
     session.close();
@@ -177,8 +185,10 @@ export function createH2(options: ProtocolOptions): H2 {
     },
     sweep(nowMs) {
       sweepSessions(nowMs);
-      sweepBodies(nowMs);
-      sweepAnswers(nowMs);
+      for (const open of streams.values()) {
+        sweepBody(open, nowMs);
+        sweepAnswer(open, nowMs);
+      }
     },
     drain() {
       // Node cannot send the GOAWAY that only announces another (RFC 9113, 6.8): after any, nghttp2 takes no stream.
@@ -206,6 +216,9 @@ function offerFirst(server: Pick<Http2Server, 'listeners' | 'off' | 'on'>, optio
     }
   });
 }
+
+// One for all: made for each stream, it would keep what the stream is held with.
+const nothing = (): void => {};
 
 /** Whether END_STREAM has been received, even where the handler has not read up to it. */
 function hasArrived(stream: ServerHttp2Stream): boolean {

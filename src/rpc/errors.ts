@@ -59,9 +59,6 @@ export function translate(error: unknown, correlationId: string): Translated {
     return { error: withInfo(error, CODES[error.reason]), defect: error.reason === 'OUTCOME_UNKNOWN' };
   if (error instanceof ConnectError && error.code !== Code.Internal && error.code !== Code.Unknown)
     return { error: withWaitInfo(error), defect: false };
-  // What connect-node aborts a call's signal with where an HTTP/1.1 client hangs up.
-  if (error instanceof DOMException && error.name === 'AbortError')
-    return { error: withWaitInfo(new ConnectError('the caller has gone', Code.Canceled)), defect: false };
   const internal = new ConnectError(
     `internal error; the service's log has more under correlation id ${correlationId}`,
     Code.Internal,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { HandlerContext } from '@connectrpc/connect';
 import { CALL } from './call.ts';
+import { ANSWERED } from './universal-request.ts';
 
 const CORRELATION_HEADER = 'x-request-id';
 /** What a caller may choose: visible ASCII, so that no log line can be forged with it. */
@@ -10,7 +11,9 @@ const CORRELATION_ID = /^[\x21-\x7e]{1,128}$/;
  * The request gate: runs when the headers are there, before the message is read. It names the call, and tells
  * the name in the answer's headers, whatever the answer will be.
  */
-export function openCall(context: HandlerContext): void {
+export function openCall(context: HandlerContext & { abort?: (reason?: unknown) => void }): void {
+  const { abort } = context;
+  if (abort !== undefined) context.abort = (reason = ANSWERED) => abort(reason);
   const correlationId = correlationIdOf(context.requestHeader.get(CORRELATION_HEADER));
   const timeoutMs = context.timeoutMs();
   context.responseHeader.set(CORRELATION_HEADER, correlationId);

@@ -6,7 +6,6 @@ import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import {
   compressionBrotli,
   compressionGzip,
-  universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node';
 import { SequenceService } from '../../gen/fountain/sequence/v1/sequence_pb.js';
@@ -34,6 +33,7 @@ import { Shedder } from './shedding/shedder.ts';
 import { createSyncService } from './sync-service.ts';
 import { setTimeoutHeader } from './timeouts.ts';
 import { answerWithoutQuote, blameCaller } from './undecodable.ts';
+import { universalRequestOf } from './universal-request.ts';
 
 /** What the RPC floor is made of. */
 export interface RpcOptions {
@@ -117,10 +117,7 @@ export function createRpcHandler(options: RpcOptions): RpcHandler {
     unread: Unread,
   ): Promise<void> {
     const values = valuesOf(request, tellsAddress).set(SOURCE, sourceOf(request));
-    const universal = {
-      ...universalRequestFromNodeRequest(request, response, undefined, values),
-      body: unread.body,
-    };
+    const universal = universalRequestOf(request, response, unread.body, values);
     // A health Watch stays open for as long as its client likes.
     const mayStayOpen = handler.method.methodKind === 'server_streaming';
     setTimeoutHeader(universal.header, mayStayOpen ? undefined : options.defaultDeadlineMs);

@@ -91,7 +91,7 @@ function observe({ metrics, logger, shedder }: InterceptorOptions): Interceptor 
       );
     };
     const fail = (error: unknown): ConnectError => {
-      const translated = translate(reasonOf(error, request.signal), call.correlationId);
+      const translated = translate(error, call.correlationId);
       if (translated.defect)
         logger.error(
           { err: error, method, correlation_id: call.correlationId },
@@ -113,12 +113,6 @@ function observe({ metrics, logger, shedder }: InterceptorOptions): Interceptor 
       throw fail(error);
     }
   };
-}
-
-/** connect-node gives no reason of its own where an HTTP/1.1 connection is closed: the caller has hung up. */
-function reasonOf(error: unknown, signal: AbortSignal): unknown {
-  const hungUp = signal.aborted && error === signal.reason && !(error instanceof ConnectError);
-  return hungUp ? new ConnectError('the caller has hung up', Code.Canceled) : error;
 }
 
 /**

@@ -163,19 +163,6 @@ describe('the order: observe, refuseLate, authenticate, authorize, validate', ()
     await expect(gone).rejects.toMatchObject({ code: Code.Canceled });
     expect(lines).toMatchObject([{ code: 'CANCELLED' }]);
   });
-
-  test('a caller that hangs up is CANCELLED, no fault of ours', async () => {
-    const { interceptors, contextValues, lines } = stage();
-    // How connect-node aborts a call whose HTTP/1.1 connection is closed: without a reason of its own.
-    const hangUp = new AbortController();
-    const handler: Next = async ({ signal }) => {
-      hangUp.abort();
-      throw signal.reason;
-    };
-    const gone = chain(interceptors, handler)(generate(contextValues, VALID, hangUp.signal));
-    await expect(gone).rejects.toMatchObject({ code: Code.Canceled });
-    expect(lines).toMatchObject([{ code: 'CANCELLED' }]);
-  });
 });
 
 describe('observe', () => {

@@ -48,6 +48,8 @@ export function readMessage(source: Readable, head: Head, readMaxBytes: number, 
     if (size > (expected ?? readMaxBytes)) handOver(false);
   };
   const onEnd = () => {
+    // Node may keep the stream for longer than its call, which must not be kept with it.
+    stop();
     if (isGrpc ? size !== expected : expected !== undefined && size !== expected) return handOver(true);
     const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
     if (!reader.onMessage(isGrpc ? body.subarray(ENVELOPE_BYTES) : body)) handOver(true);

@@ -1,3 +1,5 @@
+import { LinkedList } from '../../util/linked-list.ts';
+
 /** The bounds of a {@link Pace}. */
 export interface PaceOptions {
   /** What is run a second, at most, as things are now. */
@@ -18,7 +20,7 @@ const TICK_MS = 10;
  */
 export class Pace {
   readonly #options: PaceOptions;
-  readonly #held = new Set<Held>();
+  readonly #held = new LinkedList<Held>();
   #tokens: number;
   #filledMs = performance.now();
   #timer: NodeJS.Timeout | undefined;
@@ -46,11 +48,12 @@ export class Pace {
     this.#timer = undefined;
     const nowMs = performance.now();
     this.#fill(nowMs);
-    for (const held of this.#held) {
-      if (this.#tokens < 1 && nowMs - held.sinceMs < this.#options.maxHoldMs) break;
+    for (let place = this.#held.first; place !== undefined; place = this.#held.first) {
+      const { task, sinceMs } = place.value;
+      if (this.#tokens < 1 && nowMs - sinceMs < this.#options.maxHoldMs) break;
       this.#tokens = Math.max(0, this.#tokens - 1);
-      this.#held.delete(held);
-      held.task();
+      this.#held.remove(place);
+      task();
     }
     if (this.#held.size > 0) this.#timer = setTimeout(() => this.#tick(), TICK_MS);
   }

@@ -6,6 +6,7 @@ import { SequenceService } from '../../../gen/fountain/sequence/v1/sequence_pb.j
 import { OverloadedError } from '../../domain/errors.ts';
 import type { Logger } from '../../log.ts';
 import type { RpcMetrics } from '../../metrics.ts';
+import { LinkedList, type Place } from '../../util/linked-list.ts';
 import { FairShares } from './fair-shares.ts';
 import { HeldCall } from './held-call.ts';
 import { InFlightLimit, type InFlightOptions } from './in-flight-limit.ts';
@@ -56,9 +57,10 @@ export class Shedder {
     RETRY_AFTER_MS,
   );
   readonly #refusal = new Refusal(RETRY_AFTER_MS);
-  #fresh: HeldCall[] = [];
-  /** Calls that hold a place, by what their messages are read from. */
-  readonly #held = new Map<Readable, HeldCall>();
+  #fresh: Place<HeldCall>[] = [];
+  /** Calls that hold a place; and where in that, by what their messages are read from. */
+  readonly #held = new LinkedList<HeldCall>();
+  readonly #bySource = new WeakMap<Readable, Place<HeldCall>>();
   #lookedMs = Number.NEGATIVE_INFINITY;
   #refused = 0;
   #loggedMs = Number.NEGATIVE_INFINITY;
@@ -104,9 +106,10 @@ export class Shedder {
     if (limit === undefined) return true;
     if (!this.#enter(limit)) return false;
     const call = new HeldCall(limit, message, answer);
-    this.#held.set(call.source, call);
-    answer.once('close', () => this.#leave(call));
-    if (this.#fresh.push(call) === 1) setImmediate(() => this.#look());
+    const place = this.#held.add(call);
+    this.#bySource.set(call.source, place);
+    answer.once('close', () => this.#leave(place));
+    if (this.#fresh.push(place) === 1) setImmediate(() => this.#look());
     return true;
   }
 
@@ -132,17 +135,17 @@ export class Shedder {
    * @param source of its message
    */
   async holdBack(source: Readable | undefined): Promise<void> {
-    const call = source && this.#held.get(source);
-    if (call !== undefined) {
-      this.#held.delete(call.source);
-      call.giveBack();
+    const place = source && this.#bySource.get(source);
+    if (place !== undefined) {
+      this.#held.remove(place);
+      place.value.giveBack();
     }
     if (this.#writes.isBusy) await new Promise<void>((resolve) => this.#readPace.run(resolve));
   }
 
   /** A message that does not come with its headers holds no place: else a few slow senders would take them all. */
   #look(): void {
-    for (const call of this.#fresh) if (!call.hasMessage) this.#leave(call);
+    for (const place of this.#fresh) if (!place.value.hasMessage) this.#leave(place);
     this.#fresh = [];
   }
 
@@ -152,13 +155,18 @@ export class Shedder {
     if (nowMs - this.#lookedMs < LOOK_EVERY_MS) return false;
     this.#lookedMs = nowMs;
     // An answer closes when its caller has taken it; those who do not would hold all places for a time-out.
-    for (const call of this.#held.values()) if (call.isAnswered) this.#leave(call);
+    for (let place = this.#held.first; place !== undefined; ) {
+      const next = this.#held.after(place);
+      if (place.value.isAnswered) this.#leave(place);
+      place = next;
+    }
     return limit.enter(nowMs);
   }
 
-  #leave(call: HeldCall): void {
-    this.#held.delete(call.source);
-    call.leave();
+  #leave(place: Place<HeldCall>): void {
+    this.#held.remove(place);
+    this.#bySource.delete(place.value.source);
+    place.value.leave();
   }
 
   #refuse(request: Request, response: Response): void {

@@ -15,18 +15,6 @@ export interface Difference {
 /** All of them. */
 export const DIFFERENCES: readonly Difference[] = [
   {
-    id: 'gone-is-cancelled',
-    what:
-      'A call whose client goes away while it runs is `CANCELLED` in the log and the metrics, however it went. The ' +
-      'stock adapter makes an error of the code of an HTTP/2 `RST_STREAM`, `INTERNAL` among them, which is then ' +
-      'logged as a fault of ours.',
-    reason: 'Nobody is left to be told, and a reset by a peer is no fault of the service.',
-    specification:
-      'gRPC over HTTP2, "Errors": "RPC runtime implementations should interpret RST_STREAM as immediate full-closure ' +
-      'of the stream". Its table of codes is for what "an error up to the calling application layer" says. Connect ' +
-      'leaves it open.',
-  },
-  {
     id: 'half-surrogate-in-message',
     what:
       "Over gRPC, an application's error whose message has half of a surrogate pair keeps its code and details, with " +

@@ -111,7 +111,6 @@ async function rows(url: string): Promise<Record<string, unknown>> {
 const COUNTED =
   /^sequence_(rpc_duration_seconds_count|requests_refused_total|rpc_in_flight|writer_batch_size_sum)/;
 
-/** What was counted; a call whose client has gone is CANCELLED to the lane (`gone-is-cancelled`). */
 function counted(page: ReadonlyMap<string, number>): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const [name, count] of page) {
@@ -119,8 +118,7 @@ function counted(page: ReadonlyMap<string, number>): Record<string, number> {
     if (!COUNTED.test(name) || name.includes('ListParked')) continue;
     // Counted below the lane, and only if it is read before the client has cut the connection.
     if (name.includes('malformed_request')) continue;
-    const key = name.replace('code="INTERNAL"', 'code="CANCELLED"');
-    counts[key] = (counts[key] ?? 0) + count;
+    counts[name] = count;
   }
   return counts;
 }

@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { freePort } from '../support/free-port.ts';
+import { metricsOf } from '../support/metrics-page.ts';
+import { type Service, startService } from '../support/service.ts';
+
+const METHOD = '/fountain.sequence.v1.SequenceService/Generate';
+const CALLS = 4_000;
+const CALLERS = 32;
+/** What a call may leave in the old generation, which is mostly what the metrics and the log hold back. */
+const MAX_OLD_BYTES = 1_500;
+
+test('what a call is made of does not get into the old generation', { timeout: 60_000 }, async () => {
+  const debuggerPort = await freePort();
+  const service = await startService({
+    execArgs: [`--inspect=127.0.0.1:${debuggerPort}`],
+    env: { LANE: 'on' },
+  });
+  await callRound(service);
+  // What lives long is old from now on, and what it points to is a root for each collection of the young.
+  await collectGarbage(debuggerPort);
+  await callRound(service);
+  const before = await memoryOf(service);
+  await callRound(service);
+  const after = await memoryOf(service);
+  expect((after.oldBytes - before.oldBytes) / CALLS).toBeLessThan(MAX_OLD_BYTES);
+  // One of those would have thrown away what got there.
+  expect(after.majorCollections).toBe(before.majorCollections);
+});
+
+let elementId = 0;
+
+async function callRound({ url }: Service): Promise<void> {
+  const caller = async () => {
+    for (let i = 0; i < CALLS / CALLERS; i++) {
+      elementId += 1;
+      const request = { scope: 'young', elementType: 1, elementId, requestId: crypto.randomUUID() };
+      const response = await fetch(url + METHOD, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(request),
+      });
+      expect(response.status, await response.text()).toBe(200);
+    }
+  };
+  await Promise.all(Array.from({ length: CALLERS }, caller));
+}
+
+async function collectGarbage(debuggerPort: number): Promise<void> {
+  const targets = (await (await fetch(`http://127.0.0.1:${debuggerPort}/json`)).json()) as Target[];
+  const socket = new WebSocket(targets[0]!.webSocketDebuggerUrl);
+  await new Promise((resolve) => socket.addEventListener('open', resolve, { once: true }));
+  const collected = new Promise((resolve) => socket.addEventListener('message', resolve, { once: true }));
+  socket.send(JSON.stringify({ id: 1, method: 'HeapProfiler.collectGarbage' }));
+  await collected;
+  socket.close();
+}
+
+interface Target {
+  readonly webSocketDebuggerUrl: string;
+}
+
+async function memoryOf({ url }: Service): Promise<{ oldBytes: number; majorCollections: number }> {
+  const samples = await metricsOf(url);
+  return {
+    oldBytes: samples.get('sequence_nodejs_heap_space_size_used_bytes{space="old"}')!,
+    majorCollections: samples.get('sequence_nodejs_gc_duration_seconds_count{kind="major"}') ?? 0,
+  };
+}
