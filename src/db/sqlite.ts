@@ -37,8 +37,8 @@ export async function openWriterSource(file: string): Promise<DataSource> {
     'synchronous = FULL',
     'foreign_keys = ON',
     `busy_timeout = ${BUSY_TIMEOUT_MS}`,
-    // 64 MiB of pages, and a checkpoint each 32 MiB: measured, docs/adr/0003.
-    'cache_size = -65536',
+    // 16 MiB of pages, and a checkpoint each 32 MiB: measured, docs/adr/0003.
+    'cache_size = -16384',
     'wal_autocheckpoint = 8000',
     'journal_size_limit = 67108864',
     TEMPORARY_IN_MEMORY,

@@ -14,11 +14,11 @@ import { Pace, type PaceOptions } from './pace.ts';
 import { Refusal } from './refusal.ts';
 
 /** Of writes and of reads, each for themselves: reads are answered while writes are refused. */
-const LIMIT: Omit<InFlightOptions, 'utilization'> = { targetMs: 80, min: 256, start: 512, max: 4_096 };
+const LIMIT: Omit<InFlightOptions, 'utilization'> = { targetMs: 25, min: 256, start: 512, max: 4_096 };
 /** Refusals for each call that is answered: what they cost must not be what the service does. */
-const REFUSED_PER_ANSWERED = 0.3;
+const REFUSED_PER_ANSWERED = 0.15;
 /** The same of those whose message was read, which cost more. */
-const READ_PER_ANSWERED = 0.15;
+const READ_PER_ANSWERED = 0.1;
 const MIN_REFUSED_PER_SECOND = 200;
 const PACE: Omit<PaceOptions, 'perSecond'> = { burst: 50, maxHoldMs: 500, maxHeld: 4_096 };
 /** What a refused caller is told to wait. */
