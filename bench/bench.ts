@@ -2,11 +2,11 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { ElementType, GenerateRequestSchema } from '../gen/fountain/sequence/v1/sequence_pb.js';
 import { type Figure, figureOf, ratios } from './arithmetic.ts';
 import type { Capabilities } from './capabilities.ts';
-import { type Generator, generatorFor, type Load, type LoadResult, runLoad } from './load/load.ts';
+import { type Generator, generatorFor, type Load, type LoadResult, runLoad, type Wire } from './load/load.ts';
 import { callOnce } from './load/once.ts';
 import type { Progress } from './progress.ts';
 import { type Finding, type Row, rowOf, type SideResult } from './results.ts';
-import { type BenchServer, type ServerOptions, startServer } from './server.ts';
+import { type BenchServer, type ServerOptions, startServer, startStockAdapter } from './server.ts';
 import { type EngineName, SCOPE, type Store, type Stores } from './stores.ts';
 import { printRow } from './table.ts';
 
@@ -114,6 +114,13 @@ export class Bench {
     const { lane = 'off', env = {}, cores = 0, flags = [] } = options;
     const lanes = this.capabilities.variable('LANE') ? { LANE: lane } : {};
     const server = await startServer({ databaseUrl: store.url, cores, flags, env: { ...lanes, ...env } });
+    this.#closers.push(server.stop);
+    return server;
+  }
+
+  /** connect-node's adapter as it comes, with an RPC that does nothing. */
+  async stockAdapter(wire: Wire): Promise<BenchServer> {
+    const server = await startStockAdapter(wire);
     this.#closers.push(server.stop);
     return server;
   }

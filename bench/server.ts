@@ -6,6 +6,7 @@ import { endChild, startChild, within } from './children.ts';
 import { NODE_FLAGS } from './node-flags.ts';
 
 const MAIN = new URL('../src/main.ts', import.meta.url).pathname;
+const STOCK_ADAPTER = new URL('raw/stock-adapter.ts', import.meta.url).pathname;
 const HAS_TASKSET = spawnSync('taskset', ['-V']).status === 0;
 
 /** Cores by number, `any` for all of them. */
@@ -68,6 +69,24 @@ export async function startServer(options: ServerOptions): Promise<BenchServer> 
     await within(30_000, 'readiness', ready(url));
     const readyMs = performance.now() - started;
     return { url, pid: child.pid!, readyMs, stop: () => endChild(child) };
+  } catch (error) {
+    await endChild(child, 'SIGKILL');
+    throw error;
+  }
+}
+
+/**
+ * Starts a process of connect-node's adapter as it comes, under Node as it comes, with one RPC that does nothing and
+ * nothing else on: no interceptors, log or metrics.
+ */
+export async function startStockAdapter(wire: 'json' | 'grpc', cores: Cores = 0): Promise<BenchServer> {
+  const [command, args] = pinned(cores, [STOCK_ADAPTER, wire]);
+  const started = performance.now();
+  const child = startChild(command, args, { env: { PATH: process.env['PATH'] } });
+  try {
+    const port = await within(30_000, 'the start of the stock adapter', servingPort(child));
+    const readyMs = performance.now() - started;
+    return { url: `http://127.0.0.1:${port}`, pid: child.pid!, readyMs, stop: () => endChild(child) };
   } catch (error) {
     await endChild(child, 'SIGKILL');
     throw error;

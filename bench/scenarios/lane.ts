@@ -2,20 +2,24 @@ import { figureOf } from '../arithmetic.ts';
 import { type Bench, ratioOf, type Scenario, sideOf } from '../bench.ts';
 import { absent } from '../capabilities.ts';
 
-/** The unary lane by the stock adapter: two services of one build. */
+/** The unary lane by connect-node's adapter as it comes. */
 export const lane: Scenario = {
   name: 'lane',
-  about: 'the unary lane ÷ the stock adapter: empty RPC, durable Generate, and how even its latency is',
+  about: "the unary lane ÷ connect-node's adapter: empty RPC, durable Generate, and how even its latency is",
   async run(bench: Bench) {
     if (!bench.capabilities.variable('LANE')) {
       for (const [id, title] of titles()) bench.record({ id, title, unit: 'ratio', skipped: absent('LANE') });
       return;
     }
-    const stock = await bench.server({ lane: 'off' });
     const fast = await bench.server({ lane: 'on' });
     for (const wire of ['json', 'grpc'] as const) {
+      const stock = await bench.stockAdapter(wire);
       const [stockEmpty, laneEmpty, laneGenerate] = await bench.measure(`lane, ${wire}`, [
-        { label: 'Health/Check, stock', server: stock, load: { call: 'empty', wire, callers: 64 } },
+        {
+          label: "Health/Check, connect-node's adapter",
+          server: stock,
+          load: { call: 'empty', wire, callers: 64 },
+        },
         { label: 'Health/Check, lane', server: fast, load: { call: 'empty', wire, callers: 64 } },
         { label: 'Generate, lane', server: fast, load: { call: 'generate', wire, callers: 64 } },
       ]);
