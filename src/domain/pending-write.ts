@@ -22,6 +22,7 @@ export class PendingWrite implements QueueEntry, BatchMember {
   readonly bytes: number;
   /** When it arrived, `performance.now()`. */
   readonly arrived = performance.now();
+  place: QueueEntry['place'] = undefined;
   readonly #onUnwanted: (entry: PendingWrite) => void;
   readonly #waiters = new Set<Waiter>();
 

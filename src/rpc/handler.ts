@@ -82,7 +82,7 @@ export const SERVICES = [SequenceService, SyncService, Health, ServerReflection,
  * that cannot be decoded are INVALID_ARGUMENT, what is refused before a handler is counted, a connection outlives a
  * request that was answered before it was read, and calls beyond what can be answered in time are refused.
  *
- * @throws what connect-node throws for a request without a usable authority; the listener refuses those before
+ * The listener has refused requests without a usable authority before.
  */
 export function createRpcHandler(options: RpcOptions): RpcHandler {
   const { metrics, logger } = options;

@@ -28,9 +28,10 @@ export function universalRequestOf(
   contextValues: ContextValues,
 ): UniversalServerRequest {
   const controller = new AbortController();
-  const answer = 'stream' in response ? response.stream : response;
-  // A request over HTTP/1.1 closes as soon as it has been read.
-  answer.once('close', () => controller.abort(answer.writableFinished ? ANSWERED : GONE));
+  // A request over HTTP/1.1 closes as soon as it has been read. A stream of HTTP/2 is finished also where its peer has
+  // reset it, so what counts is whether it was answered.
+  const stream = 'stream' in response ? response.stream : response;
+  stream.once('close', () => controller.abort(response.writableEnded ? ANSWERED : GONE));
   const scheme = 'encrypted' in request.socket && request.socket.encrypted === true ? 'https' : 'http';
   const authority = 'authority' in request ? request.authority : request.headers.host;
   return {

@@ -1,19 +1,20 @@
 import { expect, test } from 'vitest';
 import { freePort } from '../support/free-port.ts';
+import { laneOfProject } from '../support/lane.ts';
 import { metricsOf } from '../support/metrics-page.ts';
 import { type Service, startService } from '../support/service.ts';
 
 const METHOD = '/fountain.sequence.v1.SequenceService/Generate';
 const CALLS = 4_000;
 const CALLERS = 32;
-/** What a call may leave in the old generation, which is mostly what the metrics and the log hold back. */
-const MAX_OLD_BYTES = 1_500;
+/** What a call may leave in the old generation: 0.6 kB is seen through the lane, 3.8 kB of connect-es' own without it. */
+const MAX_OLD_BYTES = laneOfProject().LANE === 'off' ? 6_000 : 1_500;
 
 test('what a call is made of does not get into the old generation', { timeout: 60_000 }, async () => {
   const debuggerPort = await freePort();
   const service = await startService({
-    execArgs: [`--inspect=127.0.0.1:${debuggerPort}`],
-    env: { LANE: 'on' },
+    // With so much room nothing is collected by itself: what has got into the old generation is still there when read.
+    execArgs: [`--inspect=127.0.0.1:${debuggerPort}`, '--initial-old-space-size=512'],
   });
   await callRound(service);
   // What lives long is old from now on, and what it points to is a root for each collection of the young.

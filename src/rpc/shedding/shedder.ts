@@ -58,7 +58,10 @@ export class Shedder {
   );
   readonly #refusal = new Refusal(RETRY_AFTER_MS);
   #fresh: Place<HeldCall>[] = [];
-  /** Calls that hold a place; and where in that, by what their messages are read from. */
+  /**
+   * Calls that hold a place; and where in that, by what their messages are read from. Its entries are deleted: those of
+   * a WeakMap that lives long would keep their values from dying young.
+   */
   readonly #held = new LinkedList<HeldCall>();
   readonly #bySource = new WeakMap<Readable, Place<HeldCall>>();
   #lookedMs = Number.NEGATIVE_INFINITY;
@@ -138,6 +141,7 @@ export class Shedder {
     const place = source && this.#bySource.get(source);
     if (place !== undefined) {
       this.#held.remove(place);
+      this.#bySource.delete(place.value.source);
       place.value.giveBack();
     }
     if (this.#writes.isBusy) await new Promise<void>((resolve) => this.#readPace.run(resolve));
