@@ -16,7 +16,7 @@ export interface H2 extends ProtocolServer {
 }
 
 interface Session {
-  openStreams: number;
+  streams: LinkedList<OpenStream>;
   /** When the last stream closed, or the session began. */
   quietSinceMs: number;
   /** Whether the peer's first SETTINGS have arrived. */
@@ -27,7 +27,6 @@ interface Session {
 
 interface OpenStream {
   stream: ServerHttp2Stream;
-  session: Session | undefined;
   /** When it came, for as long as its body may still be on its way. */
   bodySinceMs: number | undefined;
   /** Since when there has always been something that the peer has not taken. */
@@ -38,7 +37,8 @@ interface OpenStream {
 export function createH2(options: ProtocolOptions): H2 {
   const { hooks, limits } = options;
   const sessions = new Map<ServerHttp2Session, Session>();
-  const streams = new LinkedList<OpenStream>();
+  /** Streams whose session has gone before they were told of. */
+  const stray = new LinkedList<OpenStream>();
   let latest: ServerHttp2Session | undefined;
 
   const server = createServer({
@@ -53,7 +53,7 @@ export function createH2(options: ProtocolOptions): H2 {
 
   server.on('session', (session) => {
     const state: Session = {
-      openStreams: 0,
+      streams: new LinkedList(),
       quietSinceMs: performance.now(),
       greeted: false,
     };
@@ -67,19 +67,15 @@ export function createH2(options: ProtocolOptions): H2 {
   // Before the listeners below, which make Node add its own: the count must be right when they run.
   server.on('stream', (stream) => {
     const state = stream.session && sessions.get(stream.session as ServerHttp2Session);
-    if (state !== undefined) {
-      state.openStreams += 1;
-    }
+    const streams = state?.streams ?? stray;
     const place = streams.add({
       stream,
-      session: state,
       bodySinceMs: stream.endAfterHeaders ? undefined : performance.now(),
       waitingSinceMs: undefined,
     });
     stream.once('close', () => {
       streams.remove(place);
       if (state !== undefined) {
-        state.openStreams -= 1;
         state.quietSinceMs = performance.now();
       }
     });
@@ -105,7 +101,7 @@ export function createH2(options: ProtocolOptions): H2 {
       if (state.pingedMs !== undefined && nowMs - state.pingedMs >= limits.farewellTimeoutMs) {
         session.close();
       }
-      if (state.openStreams > 0) {
+      if (state.streams.size > 0) {
         continue;
       }
       const quietMs = nowMs - state.quietSinceMs;
@@ -156,14 +152,14 @@ export function createH2(options: ProtocolOptions): H2 {
     if (state === undefined) {
       return;
     }
-    if (state.openStreams === 0) {
+    if (state.streams.size === 0) {
       session.destroy();
       return;
     }
-    const broken = streams
+    const broken = state.streams
       .values()
-      .filter((open) => open.session === state && open.bodySinceMs !== undefined && !hasArrived(open.stream));
-    if (broken.length === state.openStreams) {
+      .filter(({ stream, bodySinceMs }) => bodySinceMs !== undefined && !hasArrived(stream));
+    if (broken.length === state.streams.size) {
       session.destroy();
       return;
     }
@@ -185,9 +181,11 @@ export function createH2(options: ProtocolOptions): H2 {
     },
     sweep(nowMs) {
       sweepSessions(nowMs);
-      for (const open of streams.values()) {
-        sweepBody(open, nowMs);
-        sweepAnswer(open, nowMs);
+      for (const { streams } of [...sessions.values(), { streams: stray }]) {
+        for (const open of streams.values()) {
+          sweepBody(open, nowMs);
+          sweepAnswer(open, nowMs);
+        }
       }
     },
     drain() {
