@@ -204,6 +204,7 @@ export class Bench {
     if (load.call !== 'empty') await this.#settled(server.url, rest.headers);
     return await runLoad(generator, {
       ...rest,
+      counted: server.counted,
       url: server.url,
       seconds,
       numbers: { scope, sequences, elements, firstId: this.freshIds() },

@@ -48,6 +48,8 @@ export interface BenchServer {
   readonly pid: number;
   /** From the start of the process to its first "ready", ms. */
   readonly readyMs: number;
+  /** Whether it has a metrics page that tells of calls that failed. */
+  readonly counted: boolean;
   stop(): Promise<void>;
 }
 
@@ -68,7 +70,7 @@ export async function startServer(options: ServerOptions): Promise<BenchServer> 
     const url = `http://127.0.0.1:${await within(30_000, 'the start of the service', servingPort(child))}`;
     await within(30_000, 'readiness', ready(url));
     const readyMs = performance.now() - started;
-    return { url, pid: child.pid!, readyMs, stop: () => endChild(child) };
+    return { url, pid: child.pid!, readyMs, counted: true, stop: () => endChild(child) };
   } catch (error) {
     await endChild(child, 'SIGKILL');
     throw error;
@@ -86,7 +88,13 @@ export async function startStockAdapter(wire: 'json' | 'grpc', cores: Cores = 0)
   try {
     const port = await within(30_000, 'the start of the stock adapter', servingPort(child));
     const readyMs = performance.now() - started;
-    return { url: `http://127.0.0.1:${port}`, pid: child.pid!, readyMs, stop: () => endChild(child) };
+    return {
+      url: `http://127.0.0.1:${port}`,
+      pid: child.pid!,
+      readyMs,
+      counted: false,
+      stop: () => endChild(child),
+    };
   } catch (error) {
     await endChild(child, 'SIGKILL');
     throw error;

@@ -23,6 +23,8 @@ export interface Load {
   readonly numbers: Numbers;
   readonly headers?: Readonly<Record<string, string>>;
   readonly cores?: Cores;
+  /** False where what answers has no metrics page to tell of failures. */
+  readonly counted?: boolean;
 }
 
 /** What a run saw. Latencies in milliseconds. */
@@ -76,7 +78,8 @@ export async function runLoad(generator: Generator, load: Load): Promise<LoadRes
 }
 
 /** What the service itself counted, which no generator can miss. Calls cut off at a run's end are no failures. */
-async function failures({ url, headers = {} }: Load): Promise<Map<string, number>> {
+async function failures({ url, headers = {}, counted = true }: Load): Promise<Map<string, number>> {
+  if (!counted) return new Map();
   const page = await within(
     10_000,
     'the metrics page',
