@@ -152,10 +152,6 @@ export function createH2(options: ProtocolOptions): H2 {
     if (state === undefined) {
       return;
     }
-    if (state.streams.size === 0) {
-      session.destroy();
-      return;
-    }
     const broken = state.streams
       .values()
       .filter(({ stream, bodySinceMs }) => bodySinceMs !== undefined && !hasArrived(stream));

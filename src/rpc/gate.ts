@@ -13,6 +13,7 @@ const CORRELATION_ID = /^[\x21-\x7e]{1,128}$/;
  */
 export function openCall(context: HandlerContext & { abort?: (reason?: unknown) => void }): void {
   const { abort } = context;
+  // connect-es ends each call with abort() and no reason: see ANSWERED.
   if (abort !== undefined) context.abort = (reason = ANSWERED) => abort(reason);
   const correlationId = correlationIdOf(context.requestHeader.get(CORRELATION_HEADER));
   const timeoutMs = context.timeoutMs();
