@@ -22,6 +22,7 @@ import type { DispatcherLimits } from './sync/dispatcher.ts';
 import { Sync } from './sync/sync.ts';
 import { createTarget } from './sync/targets/create.ts';
 import { RELEASE } from './util/release.ts';
+import { collectAfterAnswers } from './util/young-garbage.ts';
 
 /** Times of the circuit breaker and of the waits after failures, milliseconds. */
 export type SyncConstants = Partial<BreakerOptions & Pick<DispatcherLimits, 'minWaitMs' | 'maxWaitMs'>>;
@@ -180,6 +181,7 @@ class Service implements App {
       onCommit: () => {
         wakeSync();
         database.hints?.send('dirty');
+        collectAfterAnswers();
       },
       onError: (error) => logger.error({ err: error }, 'a batch of writes failed'),
     });
