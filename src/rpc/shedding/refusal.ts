@@ -11,7 +11,8 @@ import { correlationIdOf } from '../gate.ts';
 interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | number>>;
-  readonly body: Buffer;
+  /** Node sends text in one piece with the headers. */
+  readonly body: Buffer | string;
 }
 
 /** The answer "overloaded" in each protocol, made once: refusing has to be cheap. */
@@ -23,13 +24,13 @@ export class Refusal {
   constructor(retryAfterMs: number) {
     const { error } = translate(new OverloadedError('the service is overloaded', retryAfterMs), '');
     const trailer = setTrailerStatus(new Headers(), error);
-    const json = Buffer.from(errorToJsonBytes(error, undefined));
+    const json = Buffer.from(errorToJsonBytes(error, undefined)).toString();
     this.#connect = {
       status: codeToHttpStatus(error.code),
-      headers: { 'content-type': 'application/json', 'content-length': json.byteLength },
+      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) },
       body: json,
     };
-    this.#grpc = { status: 200, headers: Object.fromEntries(trailer), body: Buffer.alloc(0) };
+    this.#grpc = { status: 200, headers: Object.fromEntries(trailer), body: '' };
     this.#grpcWeb = { status: 200, headers: {}, body: trailerFrame(trailer) };
   }
 
