@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { cli } from '../support/command.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import {
@@ -31,7 +31,10 @@ function load(follower: Follower, first: number): { stop(): Promise<void> } {
   const running = (async () => {
     for (let fresh = first; !stopped; fresh += 3) await write(follower, fresh);
   })();
-  // Told by `stop`, which is not reached where the test fails before.
+  onTestFinished(() => {
+    stopped = true;
+  });
+  // `stop` tells of its failure; where the test has failed before, that one is told.
   running.catch(() => {});
   return {
     async stop() {

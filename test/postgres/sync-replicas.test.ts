@@ -136,15 +136,13 @@ describe.each(KINDS)('%s: two replicas', (kind) => {
     // One that finds the collection empty while another fills it may begin a Resync of its own.
     const two = await follow(env, {}, file);
     const stop = new AbortController();
-    const writes = Promise.all(
-      [one, two].map(async ({ client }, replica) => {
-        for (let id = 1_000 * (replica + 1); !stop.signal.aborted; id++) {
-          await client.generate({ ...AT, elementId: BigInt(id) });
-          await client.createVersion({ ...AT, elementId: BigInt(id), comment: 'again' });
-        }
-      }),
-    );
-    try {
+    const writers = [one, two].map(async ({ client }, replica) => {
+      for (let id = 1_000 * (replica + 1); !stop.signal.aborted; id++) {
+        await client.generate({ ...AT, elementId: BigInt(id) });
+        await client.createVersion({ ...AT, elementId: BigInt(id), comment: 'again' });
+      }
+    });
+    const resynced = async () => {
       const begun = await Promise.all([one.sync.resync({}), two.sync.resync({}), one.sync.resync({})]);
       expect(begun.map(({ generation }) => Number(generation)).sort()).toEqual([2, 3, 4]);
       await until('the resyncs have ended', async () => {
@@ -154,10 +152,14 @@ describe.each(KINDS)('%s: two replicas', (kind) => {
         );
         return open!.n === 0;
       });
+    };
+    try {
+      await Promise.race([resynced(), Promise.all(writers)]);
     } finally {
       stop.abort();
-      await writes;
+      await Promise.allSettled(writers);
     }
+    await Promise.all(writers);
     await converged(file, double);
     expect(new Set(double.documents(COLLECTION).map((each) => String(each['sync_generation'])))).toEqual(
       new Set(['4']),

@@ -11,7 +11,7 @@ import { correlationIdOf } from '../gate.ts';
 interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | number>>;
-  /** Node sends text in one piece with the headers. */
+  /** Over HTTP/1.1 Node sends text in one piece with the headers. */
   readonly body: Buffer | string;
 }
 
