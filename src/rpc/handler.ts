@@ -78,9 +78,10 @@ export const SERVICES = [SequenceService, SyncService, Health, ServerReflection,
 /**
  * Answers RPCs in gRPC, gRPC-web and Connect; what is no RPC of ours gets 404 with an empty body.
  *
- * It is connect-node's `connectNodeAdapter` behind a lane for plain unary calls, with six differences: calls without a deadline get one, calls whose client goes away are CANCELLED, messages
- * that cannot be decoded are INVALID_ARGUMENT, what is refused before a handler is counted, a connection outlives a
- * request that was answered before it was read, and calls beyond what can be answered in time are refused.
+ * It is connect-node's `connectNodeAdapter` behind a lane for plain unary calls, with six differences: calls without a
+ * deadline get one, calls whose client goes away are CANCELLED, messages that cannot be decoded are INVALID_ARGUMENT,
+ * what is refused before a handler is counted, a connection outlives a request that was answered before it was read, and
+ * calls beyond what can be answered in time are refused.
  *
  * The listener has refused requests without a usable authority before.
  */

@@ -2,7 +2,10 @@ import { getHeapSpaceStatistics } from 'node:v8';
 
 /** V8's name of the space in which what was just made lives. */
 const YOUNG = 'new_space';
-/** From here on a collection is worth its fixed cost; of the 16 MiB of `npm start` V8 fills some 12 before it begins one. */
+/**
+ * From here on a collection is worth its fixed cost. V8 itself begins one when some 12 are filled of the 16 MiB that
+ * `npm start` gives.
+ */
 const WORTH_BYTES = 6 * 1024 * 1024;
 
 let planned = false;
