@@ -11,8 +11,8 @@ export interface Engine {
     readonly locksRows: boolean;
     /** Whether uniqueness is checked when a statement ends, or at each row, so that numbers pass through negatives. */
     readonly checksAtStatementEnd: boolean;
-    /** Whether one statement can write to several tables, by WITH. */
-    readonly writesInWith: boolean;
+    /** Whether Generates at the end of a sequence can be written by one statement, which `queries/append.ts` has. */
+    readonly appendsAtOnce: boolean;
     /** Whether an error can roll a transaction back, so that what follows would be committed on its own. */
     readonly mayRollBackByItself: boolean;
     /** Whether a column holds values of any type, whatever it was declared for. */
@@ -29,7 +29,7 @@ export const SQLITE: Engine = {
     manyWriters: false,
     locksRows: false,
     checksAtStatementEnd: false,
-    writesInWith: false,
+    appendsAtOnce: true,
     mayRollBackByItself: true,
     dynamicTypes: true,
     isFile: true,
@@ -43,7 +43,7 @@ export const POSTGRES: Engine = {
     manyWriters: true,
     locksRows: true,
     checksAtStatementEnd: true,
-    writesInWith: true,
+    appendsAtOnce: true,
     mayRollBackByItself: false,
     dynamicTypes: false,
     isFile: false,

@@ -44,7 +44,7 @@ export class PostgresWriter implements WriteConnection {
       return result;
     } catch (error) {
       tx.end(new DatabaseError('data', 'the transaction has ended'));
-      await tx.rollback();
+      await tx.rollback(error);
       throw error;
     } finally {
       clearTimeout(timer);
@@ -128,6 +128,7 @@ class PostgresTransaction implements WriteTransaction {
   broken = false;
   readonly #client: PoolClient;
   #sent: Promise<unknown>[] = [];
+  #alone: { send(): Promise<QueryResult>; refuse(reason: unknown): void } | undefined;
   #failure: DatabaseError | undefined;
   #ended: DatabaseError | undefined;
 
@@ -136,6 +137,7 @@ class PostgresTransaction implements WriteTransaction {
   }
 
   async query<Row>(sql: Statement | string, parameters: readonly SqlValue[] = []): Promise<Row[]> {
+    if (this.#alone) this.end(new DatabaseError('data', 'a statement came after one that was to be alone'));
     const refusal = this.#ended ?? this.#failure;
     if (refusal) throw refusal;
     if (this.#sent.length === 0) this.#send(BEGIN);
@@ -148,6 +150,23 @@ class PostgresTransaction implements WriteTransaction {
     this.query(sql, parameters).catch(() => {});
   }
 
+  alone<Row>(sql: Statement | string, parameters: readonly SqlValue[] = []): Promise<Row[]> {
+    if (this.#sent.length > 0 || this.#alone || this.#ended) return this.query(sql, parameters);
+    const { promise, resolve, reject } = Promise.withResolvers<Row[]>();
+    // Not lost: the transaction fails as well.
+    promise.catch(() => {});
+    const send = () => {
+      const answer: Promise<QueryResult> = this.#client.query({
+        ...prepared(textFor(POSTGRES, sql)),
+        values: [...parameters],
+      });
+      resolve(answer.then(({ rows }) => rows as Row[]));
+      return answer;
+    };
+    this.#alone = { send, refuse: reject };
+    return promise;
+  }
+
   /** From now on every statement fails with this. */
   end(reason: DatabaseError): void {
     this.#ended ??= reason;
@@ -157,6 +176,7 @@ class PostgresTransaction implements WriteTransaction {
   async commit(warned: () => boolean): Promise<void> {
     if (this.#ended) throw this.#ended;
     this.end(new DatabaseError('data', 'the transaction has ended'));
+    if (this.#alone) return await this.#commitAlone(this.#alone.send(), warned);
     if (this.#sent.length === 0) return;
     // Behind what is under way: had that failed, the server would take it for ROLLBACK.
     const commit = this.#client.query('COMMIT');
@@ -176,7 +196,21 @@ class PostgresTransaction implements WriteTransaction {
     throw new DatabaseError('outcome_unknown', String(outcome), outcome);
   }
 
-  async rollback(): Promise<void> {
+  /** A statement without BEGIN and COMMIT is a transaction of its own, which commits before it is answered. */
+  async #commitAlone(answer: Promise<unknown>, warned: () => boolean): Promise<void> {
+    try {
+      await answer;
+    } catch (error) {
+      this.broken = !isVerdict(error) || OVERTAKEN.has(driverCode(error));
+      if (isVerdict(error)) throw postgresError(error);
+      throw new DatabaseError('outcome_unknown', String(error), error);
+    }
+    if (warned()) throw new DatabaseError('outcome_unknown', 'the server warned about the commit');
+  }
+
+  /** @param reason what a statement is told that was to be alone, and does not run */
+  async rollback(reason: unknown): Promise<void> {
+    this.#alone?.refuse(reason);
     if (this.#sent.length === 0) return;
     await Promise.allSettled(this.#sent);
     await this.#client.query('ROLLBACK').catch(() => {

@@ -47,7 +47,9 @@ export async function openPostgresSource(
   const { host, port, user, password, database } = address.url;
   const settings = {
     jit: 'off',
-    ...(options.readOnly ? { default_transaction_read_only: 'on' } : {}),
+    // Whatever the server's defaults are: a statement without BEGIN is a transaction with these.
+    default_transaction_isolation: 'read\\ committed',
+    default_transaction_read_only: options.readOnly ? 'on' : 'off',
     ...options.settings,
   };
   const source = new DataSource({

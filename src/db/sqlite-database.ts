@@ -5,6 +5,7 @@ import { DatabaseStartError, driverCode } from './errors.ts';
 import { FileGuard } from './file-guard.ts';
 import { migrate } from './migrate.ts';
 import type { DatabaseOptions, OpenParts } from './open.ts';
+import { SQLITE_APPEND_VIEW } from './queries/append-sqlite.ts';
 import { Reads } from './queries/reads.ts';
 import { SyncReads } from './queries/sync.ts';
 import { openReaderSource, openWriterSource, sqliteConnection } from './sqlite.ts';
@@ -26,6 +27,7 @@ export async function openSqlite(
   const source = await openWriterSource(file);
   closers.push(() => source.destroy());
   const migrated = await migrate(source, options.migrate);
+  for (const statement of SQLITE_APPEND_VIEW) await source.query(statement);
   const guard = new FileGuard(file);
   const writer = new SqliteWriter(sqliteConnection(source), guard);
   closers.push(() => writer.close());

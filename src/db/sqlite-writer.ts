@@ -47,8 +47,10 @@ export class SqliteWriter implements WriteConnection {
   async #transaction<T>(body: (tx: WriteTransaction) => Promise<T>, timeoutMs: number): Promise<T> {
     await this.#checkFiles('unavailable');
     if (this.#doubtful) await this.#probe();
-    await this.#begin();
-    const handle = new SqliteTransaction((sql, parameters) => this.#all(sql, parameters));
+    const handle = new SqliteTransaction(
+      () => this.#begin(),
+      (sql, parameters) => this.#all(sql, parameters),
+    );
     const timer = setTimeout(() => {
       handle.end(new DatabaseError('timeout', `the transaction did not end within ${timeoutMs} ms`));
       this.#connection.interrupt();
@@ -61,18 +63,23 @@ export class SqliteWriter implements WriteConnection {
       clearTimeout(timer);
       handle.end(new DatabaseError('data', 'the transaction has ended'));
       await handle.settled().catch(() => {});
-      await this.#rollback();
+      handle.drop(error);
+      if (handle.begun) await this.#rollback();
       throw error;
     }
-    clearTimeout(timer);
+    // A commit is not interrupted; the statement that is its own may be, and has written nothing then.
+    if (handle.begun) clearTimeout(timer);
     handle.end(new DatabaseError('data', 'the transaction has ended'));
     try {
-      await this.#all('COMMIT', []);
+      if (handle.begun) await this.#all('COMMIT', []);
+      else await handle.runAlone();
     } catch (error) {
-      await this.#rollback();
+      if (handle.begun) await this.#rollback();
       const failure = sqliteError(error, true);
       this.#doubtful = failure.kind === 'outcome_unknown';
       throw failure;
+    } finally {
+      clearTimeout(timer);
     }
     await this.#checkFiles('outcome_unknown');
     return result;
@@ -157,17 +164,33 @@ export class SqliteWriter implements WriteConnection {
   }
 }
 
+type All = <Row>(sql: string, parameters: readonly SqlValue[]) => Promise<Row[]>;
+
 class SqliteTransaction implements WriteTransaction {
   readonly engine = SQLITE;
-  readonly #all: <Row>(sql: string, parameters: readonly SqlValue[]) => Promise<Row[]>;
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #begin: () => Promise<void>;
+  readonly #all: All;
+  #tail: Promise<unknown> | undefined;
+  #alone: { run(): Promise<unknown>; refuse(reason: unknown): void } | undefined;
   #ended: DatabaseError | undefined;
 
-  constructor(all: <Row>(sql: string, parameters: readonly SqlValue[]) => Promise<Row[]>) {
+  /** @param begin is run before the first statement that is not alone */
+  constructor(begin: () => Promise<void>, all: All) {
+    this.#begin = begin;
     this.#all = all;
   }
 
+  /** Whether there is a transaction to commit or to roll back. */
+  get begun(): boolean {
+    return this.#tail !== undefined;
+  }
+
   query<Row>(sql: Statement | string, parameters: readonly SqlValue[] = []): Promise<Row[]> {
+    if (this.#alone) this.end(new DatabaseError('data', 'a statement came after one that was to be alone'));
+    if (this.#tail === undefined) {
+      if (this.#ended) return Promise.reject(this.#ended);
+      this.#tail = this.#begin();
+    }
     const result = this.#tail.then(() => this.#run<Row>(textFor(SQLITE, sql), parameters));
     this.#tail = result;
     return result;
@@ -176,6 +199,25 @@ class SqliteTransaction implements WriteTransaction {
   execute(sql: Statement | string, parameters: readonly SqlValue[] = []): void {
     // Not lost: the tail is rejected, so every later statement and `settled()` are.
     this.query(sql, parameters).catch(() => {});
+  }
+
+  alone<Row>(sql: Statement | string, parameters: readonly SqlValue[] = []): Promise<Row[]> {
+    if (this.begun || this.#alone || this.#ended) return this.query(sql, parameters);
+    const { promise, resolve, reject } = Promise.withResolvers<Row[]>();
+    // Not lost: the transaction fails as well.
+    promise.catch(() => {});
+    const run = () => {
+      const rows = this.#all<Row>(textFor(SQLITE, sql), parameters);
+      resolve(rows);
+      return rows;
+    };
+    this.#alone = { run, refuse: reject };
+    return promise;
+  }
+
+  /** Runs the statement that is alone, if there is one. Rejects with the driver's error. */
+  async runAlone(): Promise<void> {
+    await this.#alone?.run();
   }
 
   async #run<Row>(sql: string, parameters: readonly SqlValue[]): Promise<Row[]> {
@@ -196,5 +238,10 @@ class SqliteTransaction implements WriteTransaction {
   /** From now on every statement fails with this. */
   end(reason: DatabaseError): void {
     this.#ended ??= reason;
+  }
+
+  /** Does without the statement that is alone. */
+  drop(reason: unknown): void {
+    this.#alone?.refuse(reason);
   }
 }

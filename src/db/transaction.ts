@@ -14,6 +14,13 @@ export interface WriteTransaction {
   query<Row>(sql: Statement | string, parameters?: readonly SqlValue[]): Promise<Row[]>;
   /** Queues a statement without waiting for it. Its failure fails every later statement and the commit. */
   execute(sql: Statement | string, parameters?: readonly SqlValue[]): void;
+  /**
+   * Gives the statement that is all of the transaction: it runs when the body has ended, and commits by itself, without
+   * BEGIN and COMMIT around it. Where others came before, it is one of them; none may come after it.
+   *
+   * @returns its rows, settled no later than the transaction; they stand only if that succeeds
+   */
+  alone<Row>(sql: Statement | string, parameters?: readonly SqlValue[]): Promise<Row[]>;
 }
 
 /** Runs a body in one transaction: commits when it resolves, rolls back when it throws. */

@@ -1,6 +1,6 @@
 import { findBatch, lockForLook } from '../db/queries/changes.ts';
 import type { WriteTransaction } from '../db/transaction.ts';
-import { appendBatch, appendedBatch, isAppendBatch } from './append-batch.ts';
+import { AppendBatch } from './append-batch.ts';
 import { type BatchMember, type Outcome, type Postponed, runBatch } from './batch.ts';
 import type { BatchOptions } from './batch-context.ts';
 import { type ElementType, sequenceKeyString } from './model.ts';
@@ -13,7 +13,8 @@ export class Attempt {
   readonly #members: readonly BatchMember[];
   readonly #options: BatchOptions;
   #outcomes: readonly (Outcome | Postponed)[] = [];
-  /** The answer of the one statement, which is not awaited before COMMIT. */
+  /** What one statement writes, where that is enough, and its answer, which is not awaited before the commit. */
+  #appends: AppendBatch | undefined;
   #appended: Promise<Outcome[] | undefined> | undefined;
 
   /** @param options with a fresh token: in the batch's change rows, the proof that it was committed */
@@ -24,21 +25,23 @@ export class Attempt {
 
   /** Whether it was tried in one statement; what that refuses may pass in the long form. */
   get isOptimistic(): boolean {
-    return this.#appended !== undefined;
+    return this.#appends !== undefined;
   }
 
   /**
    * Runs it, in one statement where that is enough.
-   * @param inFull whether in the long form all the same
+   * @param form whether in the long form all the same, and whether nothing else is in the transaction
    */
-  async run(tx: WriteTransaction, inFull: boolean): Promise<void> {
-    if (!inFull && tx.engine.capabilities.writesInWith && isAppendBatch(this.#members)) {
-      this.#appended = appendBatch(tx, this.#members, this.#options);
-      // Whoever commits is told of its failure.
-      this.#appended.catch(() => {});
+  async run(tx: WriteTransaction, { inFull, alone }: { inFull: boolean; alone: boolean }): Promise<void> {
+    const { appendsAtOnce, locksRows } = tx.engine.capabilities;
+    if (!inFull && appendsAtOnce) this.#appends = AppendBatch.of(this.#members, !locksRows);
+    if (this.#appends === undefined) {
+      this.#outcomes = await runBatch(tx, this.#members, this.#options);
       return;
     }
-    this.#outcomes = await runBatch(tx, this.#members, this.#options);
+    this.#appended = this.#appends.run(tx, this.#options, alone);
+    // Whoever commits is told of its failure.
+    this.#appended.catch(() => {});
   }
 
   /** The outcomes, once it has committed; undefined where it has to be run in the long form. */
@@ -54,9 +57,9 @@ export class Attempt {
     const written = this.#written();
     if (written.length === 0) return 'not committed';
     await lockForLook(tx, written);
-    if (this.#appended === undefined)
+    if (this.#appends === undefined)
       return (await findBatch(tx, written, this.#options.token)) ? 'committed' : 'not committed';
-    const found = await appendedBatch(tx, this.#members, this.#options.token);
+    const found = await this.#appends.look(tx, this.#options.token);
     if (found === undefined) return 'not committed';
     if (found === 'moved on') return 'untold';
     this.#appended = Promise.resolve(found);

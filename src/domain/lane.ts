@@ -166,7 +166,7 @@ export class Lane {
     const finish: (() => void)[] = [];
     try {
       await this.#commit(batch, now, async (tx) => {
-        if (batch.length > 0) await attempt.run(tx, inFull || tasks.length > 0);
+        if (batch.length > 0) await attempt.run(tx, { inFull, alone: tasks.length === 0 });
         for (const task of tasks) finish.push(await task.run(tx));
       });
       metrics.transaction.observe({ outcome: 'committed' }, (performance.now() - started) / 1000);
@@ -179,7 +179,7 @@ export class Lane {
     }
     for (const done of finish) done();
     const outcomes = await attempt.outcomes();
-    if (outcomes === undefined) return await this.#run(batch, tasks, { inFull: true });
+    if (outcomes === undefined) return await this.#run(batch, [], { inFull: true });
     await this.#settle(batch, outcomes);
   }
 

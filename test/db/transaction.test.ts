@@ -156,6 +156,73 @@ test('a body that is slow between its statements is rolled back too', async () =
   expect(await scopesOf(db)).toEqual([]);
 });
 
+test('a statement that is alone runs when the body has ended, and is committed with its answer', async () => {
+  const db = await openTestDatabase();
+  const rows = await db.database.writer.transaction(async (tx) => {
+    const answer = tx.alone(`${INSERT} RETURNING scope`, ['a']);
+    await setTimeout(20);
+    expect(await scopesOf(db)).toEqual([]);
+    return { answer };
+  }, 5_000);
+  expect(await scopesOf(db)).toEqual(['a']);
+  expect(await rows.answer).toEqual([{ scope: 'a' }]);
+});
+
+test('a statement that is alone does not run where the body throws', async () => {
+  const db = await openTestDatabase();
+  const thrown = new Error('no');
+  let answer: Promise<unknown> | undefined;
+  const transaction = db.database.writer.transaction(async (tx) => {
+    answer = tx.alone(INSERT, ['a']);
+    throw thrown;
+  }, 5_000);
+  await expect(transaction).rejects.toBe(thrown);
+  await expect(answer).rejects.toBe(thrown);
+  expect(await scopesOf(db)).toEqual([]);
+});
+
+test('a statement that is alone fails its transaction, and the next one is unharmed', async () => {
+  const db = await openTestDatabase();
+  let answer: Promise<unknown> | undefined;
+  const error = await failureOf(db, async (tx) => {
+    answer = tx.alone(INSERT, [null]);
+  });
+  expect(error.kind).toBe('data');
+  await expect(answer).rejects.toThrow();
+  await db.database.writer.transaction(async (tx) => void tx.alone(INSERT, ['b']), 5_000);
+  expect(await scopesOf(db)).toEqual(['b']);
+});
+
+test('a statement that is alone and slow is interrupted, and the next one is unharmed', async () => {
+  const db = await openTestDatabase();
+  const endless = `INSERT INTO sequence (scope, element_type, size, revision, order_revision, last_change_time)
+    SELECT ?1, 'script', 0, 0, 0, n FROM (${ENDLESS.replace('count(*)', 'count(*) AS n')}) counted`;
+  const error = await failureOf(db, async (tx) => void tx.alone(endless, ['a']), 50);
+  expect(error.kind).toBe('timeout');
+  await db.database.writer.transaction(async (tx) => void tx.alone(INSERT, ['next']), 5_000);
+  expect(await scopesOf(db)).toEqual(['next']);
+});
+
+test('behind others a statement that was to be alone is one of them', async () => {
+  const db = await openTestDatabase();
+  const error = await failureOf(db, async (tx) => {
+    tx.execute(INSERT, ['a']);
+    tx.alone(INSERT, [null]).catch(() => {});
+  });
+  expect(error.kind).toBe('data');
+  expect(await scopesOf(db)).toEqual([]);
+});
+
+test('nothing may come after a statement that is alone', async () => {
+  const db = await openTestDatabase();
+  const error = await failureOf(db, async (tx) => {
+    tx.alone(INSERT, ['a']).catch(() => {});
+    tx.execute(INSERT, ['b']);
+  });
+  expect(error.message).toContain('alone');
+  expect(await scopesOf(db)).toEqual([]);
+});
+
 test('readers see nothing before the commit', async () => {
   const db = await openTestDatabase();
   await db.database.writer.transaction(async (tx) => {

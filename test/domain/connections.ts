@@ -59,9 +59,10 @@ export function inFull(connection: WriteConnection): WriteConnection {
       connection.transaction(
         (tx) =>
           body({
-            engine: { ...tx.engine, capabilities: { ...tx.engine.capabilities, writesInWith: false } },
+            engine: { ...tx.engine, capabilities: { ...tx.engine.capabilities, appendsAtOnce: false } },
             query: tx.query.bind(tx),
             execute: tx.execute.bind(tx),
+            alone: tx.alone.bind(tx),
           }),
         timeoutMs,
       ),

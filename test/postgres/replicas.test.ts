@@ -91,6 +91,7 @@ test('a first write that is repeated at another replica while the first commits 
         return body({
           engine: tx.engine,
           execute: (sql, parameters) => tx.execute(sql, parameters),
+          alone: (sql, parameters) => tx.alone(sql, parameters),
           async query(sql, parameters) {
             asked += 1;
             if (asked > 2) first ??= one.writer.submit(write, patiently());

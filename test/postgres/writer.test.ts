@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { DatabaseError } from '../../src/db/errors.ts';
 import { openTestDatabase, type TestDatabase } from '../domain/harness.ts';
+import { startReplica } from './replica.ts';
 
 const INSERT = `INSERT INTO sequence (scope, element_type, size, revision, order_revision, last_change_time)
   VALUES (?1, 'script', 0, 0, 0, 0)`;
@@ -55,6 +56,29 @@ test('a commit that the server warns about is not taken for done', async () => {
     .transaction((tx) => tx.query(INSERT, ['a']), 5_000)
     .catch((failure: unknown) => failure);
   expect(error).toMatchObject({ kind: 'outcome_unknown' });
+  const alone = await db.database.writer
+    .transaction(async (tx) => void tx.alone(INSERT, ['b']), 5_000)
+    .catch((failure: unknown) => failure);
+  expect(alone).toMatchObject({ kind: 'outcome_unknown' });
+});
+
+test('a statement that is alone has the isolation that the writer counts on, whatever the server has', async () => {
+  const db = await openTestDatabase();
+  await db.query(
+    `DO $$ BEGIN
+      EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database());
+      EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database());
+    END $$`,
+  );
+  const again = await startReplica(db.place);
+  const rows = await again.database.writer.transaction(async (tx) => {
+    const answer = tx.alone<{ isolation: string; scope: string }>(
+      `${INSERT} RETURNING scope, current_setting('transaction_isolation') AS isolation`,
+      ['a'],
+    );
+    return { answer };
+  }, 5_000);
+  expect(await rows.answer).toEqual([{ scope: 'a', isolation: 'read committed' }]);
 });
 
 test('a constraint that is only checked at the commit is a fault of data', async () => {
@@ -65,6 +89,11 @@ test('a constraint that is only checked at the commit is a fault of data', async
     tx.execute(INSERT, ['b']);
   }, 5_000);
   await expect(both).rejects.toMatchObject({ kind: 'data' });
+  const alone = db.database.writer.transaction(
+    async (tx) => void tx.alone(`${INSERT}, (?2, 'script', 0, 0, 0, 0)`, ['a', 'b']),
+    5_000,
+  );
+  await expect(alone).rejects.toMatchObject({ kind: 'data' });
   expect(await scopesOf(db)).toEqual([]);
 });
 

@@ -1,61 +1,34 @@
+import type { Engine } from '../engine.ts';
 import type { ElementType } from '../entities/sequence.ts';
 import type { WriteTransaction } from '../transaction.ts';
+import type { AppendBase, AppendForm, Appends } from './append-form.ts';
+import { POSTGRES_APPEND } from './append-postgres.ts';
+import { SQLITE_APPEND } from './append-sqlite.ts';
 
-/** An element to put at the end of a sequence. */
-export type AppendRow = readonly [elementId: number, comment: string, content: string | null, caller: string];
-
-/** A sequence as it was before elements were put at its end; the first of them took the next of each number. */
-export interface AppendBase {
-  readonly size: number;
-  readonly revision: number;
-  /** Microseconds since the epoch. */
-  readonly time: number;
-}
-
-// Only for engines that write inside of WITH. The counter is locked by being changed, and what follows counts from what
-// the lock has answered; of the other tables nothing is read, for they would be seen as they were before it waited.
-const APPEND = `WITH s AS (
-    UPDATE sequence SET size = size + ?4::integer, revision = revision + ?4, order_revision = revision + ?4,
-      last_change_time = GREATEST(?5::bigint, last_change_time + 1) + ?4 - 1
-    WHERE scope = ?1 AND element_type = ?2
-    RETURNING id, size - ?4 AS size, revision - ?4 AS revision, last_change_time - ?4 AS time),
-  n AS MATERIALIZED (
-    SELECT s.id, (k.value->>0)::bigint AS element_id, k.value->>1 AS comment, k.value->>2 AS content,
-      k.value->>3 AS caller, s.size + k.key AS number, s.revision + k.key AS revision, s.time + k.key AS time
-    FROM s CROSS JOIN jsonb_array_elements(?3::jsonb) WITH ORDINALITY AS k(value, key)),
-  elements AS (
-    INSERT INTO element (sequence_id, element_id, sequence_number, version_number, create_time, update_time, comment,
-      content)
-    SELECT id, element_id, number, 1, time, time, comment, content FROM n),
-  marks AS (
-    INSERT INTO dirty_document (sequence_id, element_id, version_number, mark, since_revision, wanted_revision,
-      since_time, priority, attempts, next_try_time)
-    SELECT id, element_id, 1, ?6, revision, revision, time, 0, 0, 0 FROM n
-    ON CONFLICT (sequence_id, element_id, version_number) DO UPDATE SET mark = excluded.mark,
-      wanted_revision = excluded.wanted_revision, priority = LEAST(dirty_document.priority, excluded.priority),
-      attempts = 0, next_try_time = 0, error = NULL),
-  changes AS (
-    INSERT INTO change (sequence_id, revision, change_time, kind, comment, caller, batch_token)
-    SELECT id, revision, time, 'generate', comment, caller, ?6 FROM n)
-  SELECT size, revision, time FROM s`;
+const FORMS: Readonly<Record<Engine['name'], AppendForm>> = {
+  sqlite: SQLITE_APPEND,
+  postgres: POSTGRES_APPEND,
+};
 
 /**
- * Puts elements at the end of a sequence, with their marks and changes: all in one statement. None of them may exist:
+ * Puts elements at the end of sequences, with their marks and changes: all in one statement. None of them may exist:
  * the constraints refuse all then.
  *
- * @param now the clock, microseconds since the epoch
- * @returns the sequence before; undefined where it was never used, and nothing is written
+ * @param appends each sequence once; only one where the engine locks sequences by their rows
+ * @param change the clock, microseconds since the epoch, and the token of the batch
+ * @param alone whether the statement is all of the transaction
+ * @returns each sequence before; undefined where it was never used, and nothing is written to it
  */
 export async function appendElements(
   tx: WriteTransaction,
-  [scope, elementType]: readonly [scope: string, elementType: ElementType],
-  rows: readonly AppendRow[],
-  now: number,
-  token: string,
-): Promise<AppendBase | undefined> {
-  const parameters = [scope, elementType, JSON.stringify(rows), rows.length, now, token];
-  const [base] = await tx.query<AppendBase>(APPEND, parameters);
-  return base;
+  appends: readonly Appends[],
+  change: { now: number; token: string },
+  alone: boolean,
+): Promise<(AppendBase | undefined)[]> {
+  const form = FORMS[tx.engine.name];
+  const parameters = form.parameters(appends, change);
+  const rows = await (alone ? tx.alone(form.sql, parameters) : tx.query(form.sql, parameters));
+  return form.bases(rows, appends);
 }
 
 /** How many changes back the newest is that can be looked for. */

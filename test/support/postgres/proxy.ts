@@ -1,5 +1,8 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
+import { POSTGRES, textFor } from '../../../src/db/engine.ts';
+import { prepared } from '../../../src/db/postgres-statements.ts';
+import { POSTGRES_APPEND } from '../../../src/db/queries/append-postgres.ts';
 
 /** What becomes of a COMMIT whose client is cut off as soon as it has sent it. */
 export type CommitFault =
@@ -25,11 +28,22 @@ export interface PostgresProxy {
 }
 
 const COMMIT = Buffer.from('COMMIT\0');
+/** What ends a statement that is a transaction of its own, and commits it. */
+const SYNC = Buffer.from('S\0\0\0\x04');
+/** The name of the one statement that is. */
+const ALONE = Buffer.from(`\0${prepared(textFor(POSTGRES, POSTGRES_APPEND.sql)).name}\0`);
 const READY = Buffer.from('Z\0\0\0\x05I');
 const FATAL_TEXT = 'SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0';
 const FATAL = Buffer.from(`E\0\0\0${String.fromCharCode(4 + FATAL_TEXT.length)}${FATAL_TEXT}`);
 /** Type and length, which stand before a message. */
 const HEAD = 5;
+
+/** Where the message stands that commits; -1 where there is none. */
+function commitIn(chunk: Buffer): number {
+  const at = chunk.indexOf(COMMIT);
+  if (at !== -1) return at - HEAD;
+  return chunk.includes(ALONE) ? chunk.lastIndexOf(SYNC) : -1;
+}
 
 /** Starts a proxy in front of a server on this machine; it ends when the test has finished. */
 export async function startPostgresProxy(place: string): Promise<PostgresProxy> {
@@ -52,14 +66,14 @@ export async function startPostgresProxy(place: string): Promise<PostgresProxy> 
     let cut = false;
     client.on('data', (chunk) => {
       if (hanging || cut) return;
-      const at = fault === undefined ? -1 : chunk.indexOf(COMMIT);
+      const at = fault === undefined ? -1 : commitIn(chunk);
       if (at === -1 || toPass-- > 0) return void backend.write(chunk);
       const meets = fault!;
       fault = undefined;
       cut = true;
-      backend.write(chunk.subarray(0, at - HEAD));
+      backend.write(chunk.subarray(0, at));
       client.resetAndDestroy();
-      if ('lateMs' in meets) setTimeout(() => backend.end(chunk.subarray(at - HEAD)), meets.lateMs);
+      if ('lateMs' in meets) setTimeout(() => backend.end(chunk.subarray(at)), meets.lateMs);
       else setTimeout(() => backend.destroy(), meets.lostMs);
     });
     backend.on('data', (chunk) => {
