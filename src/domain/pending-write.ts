@@ -1,3 +1,4 @@
+import type { Signal } from '../util/abort.ts';
 import type { BatchMember, Outcome } from './batch.ts';
 import { sequenceKeyString } from './model.ts';
 import type { QueueEntry } from './write-queue.ts';
@@ -6,7 +7,7 @@ import { type Answer, type Write, writeBytes } from './writes.ts';
 /** How long a caller waits for the outcome of a write. */
 export interface WaitOptions {
   /** Aborted when the caller is gone or its time is over; its reason is what the caller gets. */
-  readonly signal: AbortSignal;
+  readonly signal: Signal;
   /** When the caller's time is over, milliseconds since the epoch. */
   readonly deadline: number;
 }

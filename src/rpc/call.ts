@@ -3,6 +3,7 @@ import type { Http2ServerRequest } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import { type ContextValues, createContextKey, createContextValues } from '@connectrpc/connect';
+import type { Signal } from '../util/abort.ts';
 import { CERTIFICATE, shownBy } from './auth/certificate.ts';
 
 /** What the edge knows of a call before its message is decoded. */
@@ -13,6 +14,8 @@ export interface Call {
   readonly protocol: string;
   /** When the caller's time is over, milliseconds since the epoch. */
   readonly deadline: number;
+  /** Aborted when the caller is gone, or its time is over. */
+  readonly signal: Signal;
   /** Whether the message was decoded and the interceptors were reached. */
   reached: boolean;
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { HandlerContext } from '@connectrpc/connect';
+import type { Signal } from '../util/abort.ts';
 import { CALL } from './call.ts';
 import { ANSWERED } from './universal-request.ts';
 
@@ -11,7 +12,9 @@ const CORRELATION_ID = /^[\x21-\x7e]{1,128}$/;
  * The request gate: runs when the headers are there, before the message is read. It names the call, and tells
  * the name in the answer's headers, whatever the answer will be.
  */
-export function openCall(context: HandlerContext & { abort?: (reason?: unknown) => void }): void {
+export function openCall(
+  context: HandlerContext & { abort?: (reason?: unknown) => void; cancellation?: Signal },
+): void {
   const { abort } = context;
   // connect-es ends each call with abort() and no reason: see ANSWERED.
   if (abort !== undefined) context.abort = (reason = ANSWERED) => abort(reason);
@@ -21,6 +24,8 @@ export function openCall(context: HandlerContext & { abort?: (reason?: unknown) 
   const call = {
     correlationId,
     protocol: context.protocolName,
+    // The lane's is cheaper than the AbortSignal that it can make.
+    signal: context.cancellation ?? context.signal,
     deadline: timeoutMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + timeoutMs,
     reached: false,
   };

@@ -50,6 +50,9 @@ export interface InterceptorOptions {
  * 5. `authorize` is before `validate`: who may not call learns nothing, not even whether the message was right;
  * 6. `validate` is before all that looks into the message;
  * 7. `shareFairly` is innermost: what would be refused anyhow takes nothing of a sequence's share.
+ *
+ * Those behind the first throw at once where they need not wait: a promise more on every call would cost more than what
+ * they look at.
  */
 export function createInterceptors(options: InterceptorOptions): Interceptor[] {
   const { rateLimiter, shedder } = options;
@@ -149,21 +152,18 @@ async function* observed<T>(
 }
 
 /** A call whose deadline has passed while its message was read is refused before anything is done for it. */
-const refuseLate: Interceptor = (next) => async (request) => {
-  const { deadline }: Call = request.contextValues.get(CALL)!;
+const refuseLate: Interceptor = (next) => (request) => {
+  const { deadline, signal }: Call = request.contextValues.get(CALL)!;
   if (deadline <= Date.now()) throw new DeadlineExceededError();
-  request.signal.throwIfAborted();
-  return await next(request);
+  signal.throwIfAborted();
+  return next(request);
 };
 
-/**
- * Finds out who calls, where the method asks for it. Like `authorize`, it throws at once where it need not wait: a
- * promise more on every call would cost more than what it looks at.
- */
+/** Finds out who calls, where the method asks for it. */
 function authenticate({ authenticator, publicDiagnostics, rateLimiter }: InterceptorOptions): Interceptor {
   return (next) => (request) => {
     if (isOpen(accessOf(request.method), publicDiagnostics)) return next(request);
-    const { header, contextValues, signal } = request;
+    const { header, contextValues } = request;
     const go = (caller: Caller) => {
       contextValues.set(CALLER, caller);
       return next(request);
@@ -178,7 +178,8 @@ function authenticate({ authenticator, publicDiagnostics, rateLimiter }: Interce
         authorization: header.get('authorization'),
         certificate: contextValues.get(CERTIFICATE),
       });
-      if (found instanceof Promise) return untilAborted(found, signal).then(go, refuse);
+      if (found instanceof Promise)
+        return untilAborted(found, contextValues.get(CALL)!.signal).then(go, refuse);
       contextValues.set(CALLER, found);
     } catch (error) {
       return refuse(error);
@@ -223,13 +224,13 @@ function scopeOf(message: Message & { scope?: string }): string | typeof EVERY_S
 /** Checks messages by the rules of their type, which are compiled when the first one comes. */
 function validate(): Interceptor {
   const validators = new Map<DescMessage, Validator | undefined>();
-  return (next) => async (request) => {
+  return (next) => (request) => {
     if (!request.stream) {
       const { input } = request.method;
       if (!validators.has(input)) validators.set(input, compileValidator(input));
       validators.get(input)?.(request.message as Message);
     }
-    return await next(request);
+    return next(request);
   };
 }
 

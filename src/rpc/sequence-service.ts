@@ -3,7 +3,7 @@ import type { SequenceService } from '../../gen/fountain/sequence/v1/sequence_pb
 import type { WaitOptions } from '../domain/pending-write.ts';
 import type { Reader } from '../domain/reader.ts';
 import type { Writer } from '../domain/writer.ts';
-import { untilAborted } from '../util/abort.ts';
+import { type Signal, untilAborted } from '../util/abort.ts';
 import { CALLER } from './auth/caller.ts';
 import { CALL } from './call.ts';
 import {
@@ -141,7 +141,10 @@ export function createSequenceService(writer: Writer, reader: Reader): ServiceIm
 
     async getElement(request, context) {
       const sequence = toSequenceKey(request);
-      const read = await untilAborted(reader.getElement(sequence, Number(request.elementId)), context.signal);
+      const read = await untilAborted(
+        reader.getElement(sequence, Number(request.elementId)),
+        signalOf(context),
+      );
       return { element: fromElementRead(sequence, read) };
     },
 
@@ -149,7 +152,7 @@ export function createSequenceService(writer: Writer, reader: Reader): ServiceIm
       const sequence = toSequenceKey(request);
       const read = await untilAborted(
         reader.getVersion(sequence, Number(request.elementId), request.versionNumber),
-        context.signal,
+        signalOf(context),
       );
       return { version: fromVersionRead(read) };
     },
@@ -158,7 +161,7 @@ export function createSequenceService(writer: Writer, reader: Reader): ServiceIm
       const sequence = toSequenceKey(request);
       const page = await untilAborted(
         reader.listElements(sequence, request.startSequenceNumber, request),
-        context.signal,
+        signalOf(context),
       );
       return {
         ...fromRevisions(page),
@@ -171,16 +174,20 @@ export function createSequenceService(writer: Writer, reader: Reader): ServiceIm
     async listVersions(request, context) {
       const page = await untilAborted(
         reader.listVersions(toSequenceKey(request), Number(request.elementId), request),
-        context.signal,
+        signalOf(context),
       );
       return { versions: page.versions.map(fromVersionRead), nextPageToken: page.nextPageToken };
     },
 
     async getSequence(request, context) {
-      const read = await untilAborted(reader.getSequence(toSequenceKey(request)), context.signal);
+      const read = await untilAborted(reader.getSequence(toSequenceKey(request)), signalOf(context));
       return { ...fromRevisions(read), size: read.size, nextSequenceNumber: read.size + 1 };
     },
   };
+}
+
+function signalOf(context: HandlerContext): Signal {
+  return context.values.get(CALL)!.signal;
 }
 
 function common(
@@ -197,5 +204,5 @@ function common(
 }
 
 function waitOf(context: HandlerContext): WaitOptions {
-  return { signal: context.signal, deadline: context.values.get(CALL)!.deadline };
+  return context.values.get(CALL)!;
 }

@@ -37,7 +37,8 @@ function stage(
     authenticator,
     publicDiagnostics: true,
   });
-  const call: Call = { correlationId: 'the-id', protocol: 'grpc', deadline, reached: false };
+  const { signal } = new AbortController();
+  const call: Call = { correlationId: 'the-id', protocol: 'grpc', deadline, signal, reached: false };
   const contextValues = createContextValues().set(CALL, call);
   return { lines, metrics, interceptors, call, contextValues };
 }
@@ -47,11 +48,7 @@ function chain(interceptors: readonly Interceptor[], handler: Next): Next {
   return interceptors.toReversed().reduce<Next>((next, interceptor) => interceptor(next), handler);
 }
 
-function generate(
-  contextValues: ReturnType<typeof createContextValues>,
-  message: object,
-  signal?: AbortSignal,
-) {
+function generate(contextValues: ReturnType<typeof createContextValues>, message: object) {
   return {
     stream: false,
     service: SequenceService,
@@ -59,7 +56,7 @@ function generate(
     message: create(GenerateRequestSchema, message),
     contextValues,
     header: new Headers(),
-    signal: signal ?? new AbortController().signal,
+    signal: new AbortController().signal,
   } as unknown as UnaryRequest;
 }
 
@@ -157,9 +154,10 @@ describe('the order: observe, refuseLate, authenticate, authorize, validate', ()
   });
 
   test('a caller that is gone is refused before the handler', async () => {
-    const { interceptors, contextValues, lines } = stage();
+    const { interceptors, call, contextValues, lines } = stage();
     const signal = AbortSignal.abort(new ConnectError('gone', Code.Canceled));
-    const gone = chain(interceptors, succeed)(generate(contextValues, VALID, signal));
+    contextValues.set(CALL, { ...call, signal });
+    const gone = chain(interceptors, succeed)(generate(contextValues, VALID));
     await expect(gone).rejects.toMatchObject({ code: Code.Canceled });
     expect(lines).toMatchObject([{ code: 'CANCELLED' }]);
   });

@@ -62,7 +62,8 @@ export class Call implements HandlerContext {
 
   /** Runs the interceptors, outermost first, and the implementation. */
   async invoke(message: Message, interceptors: readonly Interceptor[]): Promise<Message> {
-    const { service, method, requestMethod, responseHeader, responseTrailer, url, signal } = this;
+    const call = this;
+    const { service, method, requestMethod, responseHeader, responseTrailer } = this;
     let next: AnyFn = async (request) => ({
       stream: false,
       service,
@@ -80,8 +81,13 @@ export class Call implements HandlerContext {
       service,
       method,
       requestMethod,
-      url,
-      signal,
+      // Made when they are asked for, or when the request is copied.
+      get url() {
+        return call.url;
+      },
+      get signal() {
+        return call.signal;
+      },
       header: this.requestHeader,
       contextValues: this.values,
       message,
@@ -92,14 +98,19 @@ export class Call implements HandlerContext {
   }
 
   /** What the implementation is given: the call, as the interceptors have left its request. */
-  #contextOf({ service, header, signal, contextValues }: Parameters<AnyFn>[0]): HandlerContext {
+  #contextOf(request: Parameters<AnyFn>[0]): HandlerContext {
+    const { service, header, contextValues } = request;
     return {
       service,
       method: this.method,
       requestMethod: this.requestMethod,
       protocolName: this.protocolName,
-      url: this.url,
-      signal,
+      get url() {
+        return request.url;
+      },
+      get signal() {
+        return request.signal;
+      },
       timeoutMs: this.timeoutMs,
       requestHeader: header,
       responseHeader: this.responseHeader,

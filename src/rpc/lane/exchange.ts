@@ -43,7 +43,7 @@ export class Http1Exchange implements Exchange {
 
   // The request's own `close` comes as soon as it has been read.
   onClose(closed: () => void): void {
-    this.#response.once('close', closed);
+    this.#response.on('close', closed);
   }
 
   send({ status, header, body }: Answer): void {
@@ -84,7 +84,7 @@ export class Http2Exchange implements Exchange {
   }
 
   onClose(closed: () => void): void {
-    this.#request.stream.once('close', closed);
+    this.#request.stream.on('close', closed);
   }
 
   send({ status, header, body, trailer }: Answer): void {

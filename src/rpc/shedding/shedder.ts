@@ -111,7 +111,7 @@ export class Shedder {
     const call = new HeldCall(limit, message, answer);
     const place = this.#held.add(call);
     this.#bySource.set(call.source, place);
-    answer.once('close', () => this.#leave(place));
+    answer.on('close', () => this.#leave(place));
     if (this.#fresh.push(place) === 1) setImmediate(() => this.#look());
     return true;
   }
