@@ -11,7 +11,7 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 import { ElementType, SequenceService } from '../gen/fountain/sequence/v1/sequence_pb.js';
 import { verifyDatabase } from '../src/db/database.ts';
 import { openReaderSource } from '../src/db/sqlite.ts';
-import { NODE_FLAGS } from './node-flags.ts';
+import { NODE_ENVIRONMENT, NODE_FLAGS } from './node-flags.ts';
 import type { SenderOptions, SenderResult } from './overload-sender.ts';
 import { PLACEMENT, pinned } from './server.ts';
 
@@ -35,7 +35,13 @@ const folder = mkdtempSync(join(tmpdir(), 'sequence-overload-'));
 const file = join(folder, 'sequence.db');
 const [command, args] = pinned(0, [...NODE_FLAGS, new URL('../src/main.ts', import.meta.url).pathname]);
 const service = spawn(command, args, {
-  env: { PATH: process.env['PATH'], PORT: '0', LOG_PRETTY: 'off', DATABASE_URL: `sqlite:///${file}` },
+  env: {
+    ...NODE_ENVIRONMENT,
+    PATH: process.env['PATH'],
+    PORT: '0',
+    LOG_PRETTY: 'off',
+    DATABASE_URL: `sqlite:///${file}`,
+  },
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 const port = await new Promise<number>((resolve, reject) => {

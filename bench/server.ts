@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { endChild, startChild, within } from './children.ts';
-import { NODE_FLAGS } from './node-flags.ts';
+import { NODE_ENVIRONMENT, NODE_FLAGS } from './node-flags.ts';
 
 const MAIN = new URL('../src/main.ts', import.meta.url).pathname;
 const STOCK_ADAPTER = new URL('raw/stock-adapter.ts', import.meta.url).pathname;
@@ -59,6 +59,7 @@ export async function startServer(options: ServerOptions): Promise<BenchServer> 
   const started = performance.now();
   const child = startChild(command, args, {
     env: {
+      ...NODE_ENVIRONMENT,
       PATH: process.env['PATH'],
       PORT: '0',
       LOG_PRETTY: 'off',

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NODE_FLAGS } from '../node-flags.ts';
+import { NODE_ENVIRONMENT, NODE_FLAGS } from '../node-flags.ts';
 
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 const START_TIMEOUT_MS = 60_000;
@@ -37,7 +37,14 @@ export class Fleet {
 
   async start(replica: Replica): Promise<void> {
     const child = spawn(process.execPath, [...NODE_FLAGS, MAIN], {
-      env: { PATH: process.env['PATH'], PORT: '0', LOG_PRETTY: 'off', LOG_LEVEL: 'info', ...this.#env },
+      env: {
+        ...NODE_ENVIRONMENT,
+        PATH: process.env['PATH'],
+        PORT: '0',
+        LOG_PRETTY: 'off',
+        LOG_LEVEL: 'info',
+        ...this.#env,
+      },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#children.set(replica, child);

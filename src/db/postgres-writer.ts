@@ -2,6 +2,7 @@ import pg, { type Pool, type PoolClient, type QueryResult } from 'pg';
 import { LinkedList } from '../util/linked-list.ts';
 import { POSTGRES, type Statement, textFor } from './engine.ts';
 import { DatabaseError, driverCode, postgresError } from './errors.ts';
+import { cut } from './postgres-cut.ts';
 import { OVERTAKEN, prepared } from './postgres-statements.ts';
 import type { SqlValue, WriteConnection, WriteTransaction } from './transaction.ts';
 
@@ -117,8 +118,7 @@ class Connection {
 
   #destroy(): void {
     this.#lost = true;
-    // `end()` would wait for what is under way.
-    (this.client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+    cut(this.client);
   }
 }
 

@@ -8,6 +8,7 @@ import { entitiesOf } from './entities/index.ts';
 import { DatabaseStartError } from './errors.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import { NO_LOG } from './no-log.ts';
+import { cutUnanswered } from './postgres-cut.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** How much longer than the server this end waits for an answer, before it takes the connection for dead. */
@@ -81,7 +82,6 @@ export async function openPostgresSource(
       lock_timeout: options.lockTimeoutMs,
       // Where this end is gone and the server has not noticed, its locks do not stay for ever.
       idle_in_transaction_session_timeout: 60_000,
-      ...(options.readOnly ? { query_timeout: options.statementTimeoutMs + ANSWER_GRACE_MS } : {}),
     },
     entities: entitiesOf(POSTGRES),
     migrations: MIGRATIONS,
@@ -89,6 +89,7 @@ export async function openPostgresSource(
     migrationsTransactionMode: 'each',
   });
   await source.initialize();
+  if (options.readOnly) cutUnanswered(postgresPool(source), options.statementTimeoutMs + ANSWER_GRACE_MS);
   return source;
 }
 

@@ -58,6 +58,14 @@ describe('Dockerfile', () => {
     expect(rest.length).toBeGreaterThan(1);
   });
 
+  test('and its environment', () => {
+    const { start } = manifest.scripts;
+    const given = start.slice(0, start.indexOf('exec')).trim().split(' ');
+    const pairs = Object.fromEntries(given.map((pair: string) => pair.split('=')));
+    expect(pairs).toEqual({ MALLOC_ARENA_MAX: expect.any(String) });
+    expect(environment).toMatchObject(pairs);
+  });
+
   test('it is not run as root, and writes only to the volume', () => {
     const [user] = textsOf(image, 'USER');
     expect(user).toMatch(/^[1-9]\d*:[1-9]\d*$/);

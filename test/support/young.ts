@@ -2,23 +2,37 @@ import { expect } from 'vitest';
 import { metricsOf } from './metrics-page.ts';
 import type { Service } from './service.ts';
 
-const METHOD = '/fountain.sequence.v1.SequenceService/Generate';
+const SERVICE = '/fountain.sequence.v1.SequenceService/';
 /** Of a round. */
 export const CALLS = 4_000;
 const CALLERS = 32;
 
-let elementId = 0;
+let generated = 0;
 
 /** Calls Generate, each caller one call after another. */
-export async function callRound({ url }: Service): Promise<void> {
+export async function callRound(service: Service): Promise<void> {
+  await round(service, 'Generate', () => {
+    generated += 1;
+    return { elementId: generated, requestId: crypto.randomUUID() };
+  });
+}
+
+/** Calls GetElement for what {@link callRound} has generated, each caller one call after another. */
+export async function readRound(service: Service): Promise<void> {
+  let read = 0;
+  await round(service, 'GetElement', () => {
+    read += 1;
+    return { elementId: 1 + (read % generated) };
+  });
+}
+
+async function round({ url }: Service, method: string, request: () => object): Promise<void> {
   const caller = async () => {
     for (let i = 0; i < CALLS / CALLERS; i++) {
-      elementId += 1;
-      const request = { scope: 'young', elementType: 1, elementId, requestId: crypto.randomUUID() };
-      const response = await fetch(url + METHOD, {
+      const response = await fetch(url + SERVICE + method, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(request),
+        body: JSON.stringify({ scope: 'young', elementType: 1, ...request() }),
       });
       expect(response.status, await response.text()).toBe(200);
     }
