@@ -1,5 +1,5 @@
 import { create, type DescMethodUnary, type DescService, type Message } from '@bufbuild/protobuf';
-import type { ContextValues, HandlerContext, Interceptor } from '@connectrpc/connect';
+import type { ContextValues, HandlerContext, Interceptor, UnaryRequest } from '@connectrpc/connect';
 import { Cancellation } from './cancellation.ts';
 import type { Format } from './head.ts';
 import { type HeaderRecord, LaneHeaders } from './headers.ts';
@@ -62,8 +62,8 @@ export class Call implements HandlerContext {
 
   /** Runs the interceptors, outermost first, and the implementation. */
   async invoke(message: Message, interceptors: readonly Interceptor[]): Promise<Message> {
-    const call = this;
-    const { service, method, requestMethod, responseHeader, responseTrailer } = this;
+    const { service, method, responseHeader, responseTrailer } = this;
+    const own = new LaneRequest(this, message);
     let next: AnyFn = async (request) => ({
       stream: false,
       service,
@@ -72,45 +72,25 @@ export class Call implements HandlerContext {
       trailer: responseTrailer,
       message: create(
         method.output,
-        await this.#implement(request.message as Message, this.#contextOf(request)),
+        await this.#implement(request.message as Message, request === own ? this : this.#contextOf(request)),
       ),
     });
     for (let i = interceptors.length - 1; i >= 0; i--) next = interceptors[i]!(next);
-    const response = await next({
-      stream: false,
-      service,
-      method,
-      requestMethod,
-      // Made when they are asked for, or when the request is copied.
-      get url() {
-        return call.url;
-      },
-      get signal() {
-        return call.signal;
-      },
-      header: this.requestHeader,
-      contextValues: this.values,
-      message,
-    });
+    const response = await next(own);
     replace(response.header, responseHeader);
     replace(response.trailer, responseTrailer);
     return response.message as Message;
   }
 
-  /** What the implementation is given: the call, as the interceptors have left its request. */
-  #contextOf(request: Parameters<AnyFn>[0]): HandlerContext {
-    const { service, header, contextValues } = request;
+  /** What the implementation is given where an interceptor has put another request in the place of the call's own. */
+  #contextOf({ service, header, signal, contextValues }: Parameters<AnyFn>[0]): HandlerContext {
     return {
       service,
       method: this.method,
       requestMethod: this.requestMethod,
       protocolName: this.protocolName,
-      get url() {
-        return request.url;
-      },
-      get signal() {
-        return request.signal;
-      },
+      url: this.url,
+      signal,
       timeoutMs: this.timeoutMs,
       requestHeader: header,
       responseHeader: this.responseHeader,
@@ -118,6 +98,41 @@ export class Call implements HandlerContext {
       values: contextValues,
     };
   }
+}
+
+/** A call as interceptors see it. */
+class LaneRequest implements UnaryRequest {
+  readonly stream = false;
+  readonly service: DescService;
+  readonly method: DescMethodUnary;
+  readonly requestMethod: string;
+  readonly url: string;
+  readonly header: Headers;
+  readonly contextValues: ContextValues;
+  readonly message: Message;
+  declare readonly signal: AbortSignal;
+  readonly #call: Call;
+
+  constructor(call: Call, message: Message) {
+    this.service = call.service;
+    this.method = call.method;
+    this.requestMethod = call.requestMethod;
+    this.url = call.url;
+    this.header = call.requestHeader;
+    this.contextValues = call.values;
+    this.message = message;
+    this.#call = call;
+    Object.defineProperty(this, 'signal', LaneRequest.#SIGNAL);
+  }
+
+  // Made when it is asked for. Its own property, so that a copy has it; one descriptor, since with a function for each
+  // request each would have a hidden class to itself.
+  static readonly #SIGNAL: PropertyDescriptor & ThisType<LaneRequest> = {
+    enumerable: true,
+    get() {
+      return this.#call.signal;
+    },
+  };
 }
 
 /** A record without a prototype, of one field. */
