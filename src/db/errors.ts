@@ -22,6 +22,9 @@ export class DatabaseError extends Error {
   }
 }
 
+/** What a statement gets that comes after its transaction. One for all: to make one captures a stack. */
+export const ENDED = new DatabaseError('data', 'the transaction has ended');
+
 /** The database cannot be opened as it is; the message tells a person what to do. */
 export class DatabaseStartError extends Error {
   override readonly name = 'DatabaseStartError';

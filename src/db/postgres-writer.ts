@@ -1,7 +1,7 @@
 import pg, { type Pool, type PoolClient, type QueryResult } from 'pg';
 import { LinkedList } from '../util/linked-list.ts';
 import { POSTGRES, type Statement, textFor } from './engine.ts';
-import { DatabaseError, driverCode, postgresError } from './errors.ts';
+import { DatabaseError, driverCode, ENDED, postgresError } from './errors.ts';
 import { cut } from './postgres-cut.ts';
 import { OVERTAKEN, prepared } from './postgres-statements.ts';
 import type { SqlValue, WriteConnection, WriteTransaction } from './transaction.ts';
@@ -44,7 +44,7 @@ export class PostgresWriter implements WriteConnection {
       await tx.commit(() => connection.warned);
       return result;
     } catch (error) {
-      tx.end(new DatabaseError('data', 'the transaction has ended'));
+      tx.end(ENDED);
       await tx.rollback(error);
       throw error;
     } finally {
@@ -175,7 +175,7 @@ class PostgresTransaction implements WriteTransaction {
   /** @param warned tells whether the server has warned */
   async commit(warned: () => boolean): Promise<void> {
     if (this.#ended) throw this.#ended;
-    this.end(new DatabaseError('data', 'the transaction has ended'));
+    this.end(ENDED);
     if (this.#alone) return await this.#commitAlone(this.#alone.send(), warned);
     if (this.#sent.length === 0) return;
     // Behind what is under way: had that failed, the server would take it for ROLLBACK.

@@ -1,6 +1,6 @@
 import type { Database } from 'sqlite3';
 import { SQLITE, type Statement, textFor } from './engine.ts';
-import { DatabaseError, type DatabaseErrorKind, driverCode, sqliteError } from './errors.ts';
+import { DatabaseError, type DatabaseErrorKind, driverCode, ENDED, sqliteError } from './errors.ts';
 import type { FileGuard } from './file-guard.ts';
 import { SqliteStatements } from './sqlite-statements.ts';
 import type { SqlValue, WriteConnection, WriteTransaction } from './transaction.ts';
@@ -61,7 +61,7 @@ export class SqliteWriter implements WriteConnection {
       await handle.settled();
     } catch (error) {
       clearTimeout(timer);
-      handle.end(new DatabaseError('data', 'the transaction has ended'));
+      handle.end(ENDED);
       await handle.settled().catch(() => {});
       handle.drop(error);
       if (handle.begun) await this.#rollback();
@@ -69,7 +69,7 @@ export class SqliteWriter implements WriteConnection {
     }
     // A commit is not interrupted; the statement that is its own may be, and has written nothing then.
     if (handle.begun) clearTimeout(timer);
-    handle.end(new DatabaseError('data', 'the transaction has ended'));
+    handle.end(ENDED);
     try {
       if (handle.begun) await this.#all('COMMIT', []);
       else await handle.runAlone();
