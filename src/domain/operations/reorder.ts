@@ -2,7 +2,7 @@ import { findAllNumbers, findElements, renumberElements } from '../../db/queries
 import type { BatchContext } from '../batch-context.ts';
 import { ElementNotFoundError, TooManyRenumberedError } from '../errors.ts';
 import type { LockedSequence } from '../locked-sequence.ts';
-import type { Answers, Reorder } from '../writes.ts';
+import type { Answers, MovedElements, Reorder } from '../writes.ts';
 
 /** Lets the listed elements exchange the places that they hold: the first listed gets the lowest, and so on. */
 export async function reorder(
@@ -19,20 +19,24 @@ export async function reorder(
 
   const held = found as readonly number[];
   const numbers = Int32Array.from(held).sort();
-  const moved: Answers['reorder']['moved'] = [];
+  const moved: MovedElements = { elementIds: [], oldNumbers: [], newNumbers: [] };
   newOrder.forEach((elementId, index) => {
-    if (held[index] !== numbers[index]) moved.push([elementId, held[index]!, numbers[index]!]);
+    if (held[index] === numbers[index]) return;
+    moved.elementIds.push(elementId);
+    moved.oldNumbers.push(held[index]!);
+    moved.newNumbers.push(numbers[index]!);
   });
-  if (moved.length > batch.maxRenumber)
-    throw new TooManyRenumberedError('elements', moved.length, batch.maxRenumber);
-  if (moved.length === 0) return { ...sequence.revisions, comment, moved };
+  const { elementIds, newNumbers } = moved;
+  if (elementIds.length > batch.maxRenumber)
+    throw new TooManyRenumberedError('elements', elementIds.length, batch.maxRenumber);
+  if (elementIds.length === 0) return { ...sequence.revisions, comment, moved };
 
   const id = sequence.id!;
   const time = sequence.advance(true);
   renumberElements(
     batch.tx,
     id,
-    moved.map(([elementId, , number]) => [elementId, number]),
+    { ids: elementIds, numbers: newNumbers },
     { revision: sequence.revision, time },
     batch.token,
   );
