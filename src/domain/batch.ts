@@ -10,6 +10,7 @@ import { LockedSequence } from './locked-sequence.ts';
 import { sequenceKeyString } from './model.ts';
 import { type Append, isAppend, judgeAppend, writeAppends } from './operations/append.ts';
 import { applyWrite } from './operations/apply.ts';
+import { recalledAnswer, storedAnswer } from './stored-answer.ts';
 import type { Answer, Generate, Write } from './writes.ts';
 
 /** A write with the hash of its request, which only a write with a request id has. */
@@ -218,7 +219,7 @@ class Batch implements BatchContext {
     if (remembered !== undefined) {
       this.#outcomes[index] =
         remembered.requestHash === hash
-          ? { answer: JSON.parse(remembered.answer) as Answer }
+          ? { answer: recalledAnswer(remembered.answer) }
           : { error: new RequestIdReusedError(write.requestId!) };
       return false;
     }
@@ -234,7 +235,7 @@ class Batch implements BatchContext {
     this.#outcomes[index] = { answer };
     const { write, hash } = this.#members[index]!;
     if (!changed && hash === undefined) return;
-    const stored = hash === undefined ? null : JSON.stringify(answer);
+    const stored = hash === undefined ? null : storedAnswer(answer);
     if (hash !== undefined) this.#remembered.set(requestKey(write), { requestHash: hash, answer: stored! });
     this.#changes.push({
       sequence,
@@ -315,7 +316,7 @@ function mostRenumbered(write: Write, size: number): number {
 
 /** How many elements got another number, but for the one that the write is about. */
 function renumberedBy(answer: Answer): number {
-  if ('moved' in answer) return answer.moved.length;
+  if ('moved' in answer) return answer.moved.elementIds.length;
   const shifted = 'shifted' in answer ? answer.shifted : null;
   return shifted === null ? 0 : shifted.last - shifted.first + 1;
 }

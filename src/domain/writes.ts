@@ -65,13 +65,23 @@ export interface Remove extends OrderWriteBase {
 /** Everything that a caller can change. */
 export type Write = Generate | BatchGenerate | Reorder | Move | CreateVersion | Remove;
 
-/** The answer of each write; plain JSON, since it is stored with the request id. */
+/**
+ * Elements whose number changed, in columns: `oldNumbers[n]` and `newNumbers[n]` are the numbers of `elementIds[n]`. An
+ * array for each would live until the commit, and a collection of the young before that would copy thousands.
+ */
+export interface MovedElements {
+  elementIds: number[];
+  oldNumbers: number[];
+  newNumbers: number[];
+}
+
+/** The answer of each write; plain data, since it is stored as JSON with the request id. */
 export interface Answers {
   generate: Revisions & { element: ElementAnswer };
   batch_generate: Revisions & { elements: ElementAnswer[] };
   reorder: Revisions & {
     comment: string;
-    moved: [elementId: number, oldSequenceNumber: number, newSequenceNumber: number][];
+    moved: MovedElements;
   };
   move: Revisions & { oldSequenceNumber: number; newSequenceNumber: number; shifted: ShiftedRange | null };
   create_version: Revisions & { versionNumber: number; comment: string; sequenceNumber: number };

@@ -5,12 +5,14 @@ import {
   ElementSchema,
   ElementType as ProtoElementType,
   type ShiftedRange as ProtoShiftedRange,
+  type ReorderResponse_ReorderedElement,
   ShiftedRangeSchema,
   type Version,
   VersionSchema,
 } from '../../gen/fountain/sequence/v1/sequence_pb.js';
 import type { ElementAnswer, ElementType, SequenceKey, ShiftedRange, Target } from '../domain/model.ts';
 import type { ElementRead, VersionRead } from '../domain/reader.ts';
+import type { MovedElements } from '../domain/writes.ts';
 import { canonicalContent } from './content.ts';
 
 const ELEMENT_TYPES: Readonly<Record<Exclude<ProtoElementType, 0>, ElementType>> = {
@@ -118,6 +120,21 @@ export function fromRevisions(from: { revision: number; orderRevision: number })
   orderRevision: bigint;
 } {
   return { revision: BigInt(from.revision), orderRevision: BigInt(from.orderRevision) };
+}
+
+/** Elements that got another number, in their order. */
+export function fromMovedElements({
+  elementIds,
+  oldNumbers,
+  newNumbers,
+}: MovedElements): ReorderResponse_ReorderedElement[] {
+  // As `create` would make them: for thousands that takes three times as long.
+  return elementIds.map((elementId, index) => ({
+    $typeName: 'fountain.sequence.v1.ReorderResponse.ReorderedElement',
+    elementId: BigInt(elementId),
+    oldSequenceNumber: oldNumbers[index]!,
+    newSequenceNumber: newNumbers[index]!,
+  }));
 }
 
 /** The shifted range as an optional field. */

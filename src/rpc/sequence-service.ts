@@ -9,6 +9,7 @@ import { CALL } from './call.ts';
 import {
   fromElementAnswer,
   fromElementRead,
+  fromMovedElements,
   fromRevisions,
   fromShiftedRange,
   fromVersionRead,
@@ -80,11 +81,7 @@ export function createSequenceService(writer: Writer, reader: Reader): ServiceIm
       return {
         ...fromRevisions(answer),
         comment: answer.comment,
-        reorderedElements: answer.moved.map(([elementId, oldSequenceNumber, newSequenceNumber]) => ({
-          elementId: BigInt(elementId),
-          oldSequenceNumber,
-          newSequenceNumber,
-        })),
+        reorderedElements: fromMovedElements(answer.moved),
       };
     },
 

@@ -39,7 +39,9 @@ test.each([1, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 32 + 1, 2 ** 53 - 2, 2 ** 53 -
     const outcomes = await batchOf(db, writes);
     expect(outcomes.map(({ error }) => error)).toEqual(writes.map(() => undefined));
     // elementId, 9, neighbour
-    expect(outcomes.at(-1)?.answer).toMatchObject({ moved: expect.arrayContaining([[elementId, 3, 1]]) });
+    expect(outcomes.at(-1)?.answer).toMatchObject({
+      moved: { elementIds: [elementId, neighbour], oldNumbers: [3, 1], newNumbers: [1, 3] },
+    });
     expect(await reads.getElement('play', 'script', elementId)).toMatchObject({
       elementId,
       sequenceNumber: 1,

@@ -308,19 +308,13 @@ test('a reorder lets the listed elements exchange the places that they hold', as
       revision: 2,
       orderRevision: 2,
       comment: 'swap',
-      moved: [
-        [9, 7, 2],
-        [4, 2, 7],
-      ],
+      moved: { elementIds: [9, 4], oldNumbers: [7, 2], newNumbers: [2, 7] },
     },
   });
   expect(await orderOf(db)).toEqual([1, 9, 3, 2, 5, 6, 4]);
   const [partly] = await batchOf(db, [reorder([2, 1, 5, 6])]);
   expect(resultOf(partly!).answer).toMatchObject({
-    moved: [
-      [2, 4, 1],
-      [1, 1, 4],
-    ],
+    moved: { elementIds: [2, 1], oldNumbers: [4, 1], newNumbers: [1, 4] },
   });
   await batchOf(db, [reorder([6, 5, 4, 3, 2, 1, 9])]);
   expect(await orderOf(db)).toEqual([6, 5, 4, 3, 2, 1, 9]);
@@ -450,6 +444,20 @@ test('one change row for each write that changes something', async () => {
     newSequenceNumber: 1,
     shifted: null,
   });
+});
+
+test('the answer to a reorder is stored with an array for each element, and told again as it was', async () => {
+  const db = await openTestDatabase();
+  await batchOf(db, [batchGenerate([1, 2, 3])]);
+  const write = reorder([3, 1], { comment: 'swap', requestId: UUID });
+  const [first] = await batchOf(db, [write]);
+  const rows = await changesOf(db);
+  expect(rows.at(-1)!['answer']).toBe(
+    '{"revision":2,"orderRevision":2,"comment":"swap","moved":[[3,3,1],[1,1,3]]}',
+  );
+  const [again] = await batchOf(db, [write]);
+  expect(again).toEqual(first);
+  expect(resultOf(again!).answer).toMatchObject({ moved: { elementIds: [3, 1] } });
 });
 
 test('a write that changes nothing leaves nothing', async () => {

@@ -143,9 +143,12 @@ export class Model {
         );
         const old = new Map(write.newOrder.map((id) => [id, sequence.numberOf(id)]));
         this.#rearrange(sequence, next);
-        const moved = write.newOrder
-          .map((id) => [id, old.get(id), sequence.numberOf(id)])
-          .filter(([, from, to]) => from !== to);
+        const elementIds = write.newOrder.filter((id) => old.get(id) !== sequence.numberOf(id));
+        const moved = {
+          elementIds,
+          oldNumbers: elementIds.map((id) => old.get(id)),
+          newNumbers: elementIds.map((id) => sequence.numberOf(id)),
+        };
         return { ...revisions(sequence), comment: write.comment, moved };
       }
       case 'move': {

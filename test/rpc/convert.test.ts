@@ -1,10 +1,16 @@
-import { toJson } from '@bufbuild/protobuf';
+import { create, toJson } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ElementSchema, ElementType, VersionSchema } from '../../gen/fountain/sequence/v1/sequence_pb.js';
+import {
+  ElementSchema,
+  ElementType,
+  ReorderResponse_ReorderedElementSchema,
+  VersionSchema,
+} from '../../gen/fountain/sequence/v1/sequence_pb.js';
 import {
   fromElementAnswer,
   fromElementRead,
+  fromMovedElements,
   fromRevisions,
   fromShiftedRange,
   fromVersionRead,
@@ -111,4 +117,20 @@ test('times keep every microsecond', () => {
     }),
     { seed: 1 },
   );
+});
+
+test('moved elements are the messages that `create` makes', () => {
+  const moved = { elementIds: [Number.MAX_SAFE_INTEGER, 1], oldNumbers: [1, 2], newNumbers: [2, 1] };
+  expect(fromMovedElements(moved)).toStrictEqual([
+    create(ReorderResponse_ReorderedElementSchema, {
+      elementId: BigInt(Number.MAX_SAFE_INTEGER),
+      oldSequenceNumber: 1,
+      newSequenceNumber: 2,
+    }),
+    create(ReorderResponse_ReorderedElementSchema, {
+      elementId: 1n,
+      oldSequenceNumber: 2,
+      newSequenceNumber: 1,
+    }),
+  ]);
 });
