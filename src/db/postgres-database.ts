@@ -23,6 +23,7 @@ const ALWAYS_BY_INDEX = {
   enable_seqscan: 'off',
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',
+  enable_memoize: 'off',
   random_page_cost: '0.01',
 };
 
