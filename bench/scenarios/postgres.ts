@@ -23,9 +23,18 @@ export const postgres: Scenario = {
         HAS_PGBENCH
           ? runPgbench(database, single.name, callers, seconds)
           : runRaw<LoadResult>('pg-driver.ts', { url: single.url, connections: callers, seconds });
-      await bench.compare(id, title, [
-        { label: 'Generate', server, load: { call: 'generate', wire: 'json', callers } },
-        { label: 'single-row transaction', generator: HAS_PGBENCH ? 'pgbench' : 'pg', run },
+      const bare = {
+        label: 'single-row transaction',
+        generator: HAS_PGBENCH ? 'pgbench' : 'pg',
+        run,
+      } as const;
+      const load = { call: 'generate', wire: 'json', callers } as const;
+      await bench.compare(id, title, [{ label: 'Generate', server, load }, bare]);
+      const lane = await bench.server({ engine: 'postgres', lane: 'on' });
+      const through = `Generate on PostgreSQL, through the lane ÷ single-row transactions, json, ${callers} callers`;
+      await bench.compare(`postgres/lane/${callers}`, through, [
+        { label: 'Generate, lane', server: lane, load },
+        bare,
       ]);
     }
   },
