@@ -83,6 +83,13 @@ export function createH2(options: ProtocolOptions): H2 {
     stream.on('error', nothing);
   });
   server.on('request', (req, res) => admit(options, req, res));
+  // Where nobody listens, Node goes on by itself, and throws where the stream has been reset meanwhile.
+  server.on('checkContinue', (req, res) => {
+    if (!req.stream.destroyed) {
+      res.writeContinue();
+    }
+    admit(options, req, res);
+  });
   offerFirst(server, options);
   server.on('checkExpectation', (_req, res) => refuseExpectation(options, res));
   server.on('connect', (_req, res) => refuseConnect(options, res));

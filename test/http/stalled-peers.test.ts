@@ -131,3 +131,24 @@ describe('an answer that its peer does not take', () => {
     expect(refused).toEqual([]);
   });
 });
+
+test('a peer that asks to go on and resets the stream in one breath leaves the service as it was', async () => {
+  const seen: (string | undefined)[] = [];
+  const { listener, port } = await run((req, res) => {
+    seen.push(req.url);
+    answerAtEnd(req, res);
+  });
+  const raw = new Raw(port);
+  const expecting = post('/expecting', [['expect', '100-continue']]);
+  raw.write(
+    Buffer.concat([
+      GREETING,
+      frame(FRAME.HEADERS, END_HEADERS, 1, expecting),
+      frame(FRAME.RST_STREAM, 0, 1, Buffer.of(0, 0, 0, 8)),
+      frame(FRAME.HEADERS, END_HEADERS | END_STREAM, 3, post('/after')),
+    ]),
+  );
+  await waitFor(() => seen.includes('/after'));
+  raw.socket.destroy();
+  await listener.stop();
+});
