@@ -11,7 +11,10 @@ export interface Engine {
     readonly locksRows: boolean;
     /** Whether uniqueness is checked when a statement ends, or at each row, so that numbers pass through negatives. */
     readonly checksAtStatementEnd: boolean;
-    /** Whether Generates at the end of a sequence can be written by one statement, which `queries/append.ts` has. */
+    /**
+     * Whether Generates at the end of a sequence can be written by one statement, which `queries/append.ts` has: both can;
+     * an engine that could not would have the long form, which is tested as one.
+     */
     readonly appendsAtOnce: boolean;
     /** Whether an error can roll a transaction back, so that what follows would be committed on its own. */
     readonly mayRollBackByItself: boolean;

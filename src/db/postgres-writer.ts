@@ -160,7 +160,14 @@ class PostgresTransaction implements WriteTransaction {
         ...prepared(textFor(POSTGRES, sql)),
         values: [...parameters],
       });
-      resolve(answer.then(({ rows }) => rows as Row[]));
+      resolve(
+        answer.then(
+          ({ rows }) => rows as Row[],
+          (error: unknown) => {
+            throw postgresError(error);
+          },
+        ),
+      );
       return answer;
     };
     this.#alone = { send, refuse: reject };
@@ -234,9 +241,15 @@ class PostgresTransaction implements WriteTransaction {
 }
 
 /** Codes that come with the end of the connection, whatever the server was doing. */
-const FAREWELL = /^(08|57P|25P0[34]|XX)/;
+const FAREWELL = /^(08|57P|58|25P0[34]|XX)/;
+/** A server that cannot write its log panics at the commit, under the code of what failed, and may find it there later. */
+const LAST_WORDS = ['FATAL', 'PANIC'];
 
 /** Whether the server has refused something and lives on; else it is not known what it did last. */
 function isVerdict(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && !FAREWELL.test(error.code ?? '');
+  return (
+    error instanceof pg.DatabaseError &&
+    !FAREWELL.test(error.code ?? '') &&
+    !LAST_WORDS.includes(error.severity ?? '')
+  );
 }

@@ -5,6 +5,9 @@ import type { FileGuard } from './file-guard.ts';
 import { SqliteStatements } from './sqlite-statements.ts';
 import type { SqlValue, WriteConnection, WriteTransaction } from './transaction.ts';
 
+/** How long after an interrupt the next one follows. */
+const INTERRUPT_AGAIN_MS = 20;
+
 /**
  * The one connection that writes a SQLite database, with statements that are prepared once and kept.
  *
@@ -18,6 +21,8 @@ export class SqliteWriter implements WriteConnection {
   #last: Promise<unknown> = Promise.resolve();
   /** Whether a commit has failed in a way that leaves open what the disk holds, and none has succeeded since. */
   #doubtful = false;
+  /** Whether a rollback has failed, so that the last transaction may still be open. */
+  #leftOpen = false;
 
   /** @param guard of the database's files; without one, nothing is noticed of what happens to them */
   constructor(connection: Database, guard?: FileGuard) {
@@ -46,15 +51,21 @@ export class SqliteWriter implements WriteConnection {
 
   async #transaction<T>(body: (tx: WriteTransaction) => Promise<T>, timeoutMs: number): Promise<T> {
     await this.#checkFiles('unavailable');
+    if (this.#leftOpen) await this.#closeOpen();
     if (this.#doubtful) await this.#probe();
     const handle = new SqliteTransaction(
       () => this.#begin(),
       (sql, parameters) => this.#all(sql, parameters),
     );
-    const timer = setTimeout(() => {
+    let timer = setTimeout(() => {
       handle.end(new DatabaseError('timeout', `the transaction did not end within ${timeoutMs} ms`));
-      this.#connection.interrupt();
+      interrupt();
     }, timeoutMs);
+    // Again and again: what waits for a thread, and has not begun to run, is not interrupted.
+    const interrupt = () => {
+      this.#connection.interrupt();
+      timer = setTimeout(interrupt, INTERRUPT_AGAIN_MS);
+    };
     let result: T;
     try {
       result = await body(handle);
@@ -133,24 +144,25 @@ export class SqliteWriter implements WriteConnection {
     try {
       await this.#all('BEGIN IMMEDIATE', []);
     } catch (error) {
-      // A rollback that failed has left the last transaction open; this is the place where that shows.
-      if (!String(error).includes('within a transaction')) throw sqliteError(error);
-      await this.#all('ROLLBACK', []).catch((again) => {
-        throw sqliteError(again);
-      });
-      await this.#all('BEGIN IMMEDIATE', []).catch((again) => {
-        throw sqliteError(again);
-      });
+      throw sqliteError(error);
     }
   }
 
   async #rollback(): Promise<void> {
     try {
       await this.#all('ROLLBACK', []);
+      this.#leftOpen = false;
     } catch (error) {
-      // SQLite has rolled back by itself (disk full, I/O, interrupt), or #begin will try again.
+      // SQLite may have rolled back by itself (disk full, I/O, interrupt).
+      this.#leftOpen = !String(error).includes('no transaction is active');
       if (driverCode(error) === '') throw error;
     }
+  }
+
+  /** Rolls back what a failed rollback has left open: a statement would become a part of it, and not be committed. */
+  async #closeOpen(): Promise<void> {
+    await this.#rollback();
+    if (this.#leftOpen) throw new DatabaseError('unavailable', 'the last transaction cannot be rolled back');
   }
 
   #all<Row>(sql: string, parameters: readonly SqlValue[]): Promise<Row[]> {
@@ -207,7 +219,9 @@ class SqliteTransaction implements WriteTransaction {
     // Not lost: the transaction fails as well.
     promise.catch(() => {});
     const run = () => {
-      const rows = this.#all<Row>(textFor(SQLITE, sql), parameters);
+      const rows = this.#all<Row>(textFor(SQLITE, sql), parameters).catch((error: unknown) => {
+        throw sqliteError(error, true);
+      });
       resolve(rows);
       return rows;
     };
@@ -215,7 +229,7 @@ class SqliteTransaction implements WriteTransaction {
     return promise;
   }
 
-  /** Runs the statement that is alone, if there is one. Rejects with the driver's error. */
+  /** Runs the statement that is alone, if there is one. */
   async runAlone(): Promise<void> {
     await this.#alone?.run();
   }

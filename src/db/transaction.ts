@@ -16,9 +16,9 @@ export interface WriteTransaction {
   execute(sql: Statement | string, parameters?: readonly SqlValue[]): void;
   /**
    * Gives the statement that is all of the transaction: it runs when the body has ended, and commits by itself, without
-   * BEGIN and COMMIT around it. Where others came before, it is one of them; none may come after it.
+   * BEGIN and COMMIT around it. No other may come after it. Where others came before, it is one of them, as by `query`.
    *
-   * @returns its rows, settled no later than the transaction; they stand only if that succeeds
+   * @returns its rows, settled no later than the transaction; they stand only if that succeeds. Throws a DatabaseError
    */
   alone<Row>(sql: Statement | string, parameters?: readonly SqlValue[]): Promise<Row[]>;
 }

@@ -54,7 +54,8 @@ export class AppendBatch {
    * Runs it. Optimistic: where an element exists already, the database refuses the batch.
    *
    * @param alone whether nothing else is in the transaction
-   * @returns the outcome of each member; undefined where a sequence was never used, and nothing is written
+   * @returns the outcome of each member; undefined where a sequence is missing, which the engine does not make, and nothing
+   * is written
    * @throws DatabaseError
    */
   async run(

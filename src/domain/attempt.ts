@@ -1,3 +1,4 @@
+import { DatabaseError } from '../db/errors.ts';
 import { findBatch, lockForLook } from '../db/queries/changes.ts';
 import type { WriteTransaction } from '../db/transaction.ts';
 import { AppendBatch } from './append-batch.ts';
@@ -44,9 +45,16 @@ export class Attempt {
     this.#appended.catch(() => {});
   }
 
-  /** The outcomes, once it has committed; undefined where it has to be run in the long form. */
+  /**
+   * The outcomes, once it has committed; undefined where it has to be run in the long form.
+   * @throws DatabaseError `outcome_unknown`, where the answer of the one statement cannot be read
+   */
   async outcomes(): Promise<readonly (Outcome | Postponed)[] | undefined> {
-    return this.#appended === undefined ? this.#outcomes : await this.#appended;
+    try {
+      return this.#appended === undefined ? this.#outcomes : await this.#appended;
+    } catch (error) {
+      throw new DatabaseError('outcome_unknown', 'the answer to a batch cannot be read', error);
+    }
   }
 
   /**

@@ -169,6 +169,8 @@ export class Lane {
         if (batch.length > 0) await attempt.run(tx, { inFull, alone: tasks.length === 0 });
         for (const task of tasks) finish.push(await task.run(tx));
       });
+      // One that cannot be read is looked for below.
+      await attempt.outcomes();
       metrics.transaction.observe({ outcome: 'committed' }, (performance.now() - started) / 1000);
     } catch (error) {
       metrics.transaction.observe({ outcome: outcomeLabel(error) }, (performance.now() - started) / 1000);

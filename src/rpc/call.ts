@@ -2,7 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
-import { type ContextValues, createContextKey, createContextValues } from '@connectrpc/connect';
+import {
+  type ContextValues,
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+} from '@connectrpc/connect';
 import type { Signal } from '../util/abort.ts';
 import { CERTIFICATE, shownBy } from './auth/certificate.ts';
 
@@ -14,7 +19,7 @@ export interface Call {
   readonly protocol: string;
   /** When the caller's time is over, milliseconds since the epoch. */
   readonly deadline: number;
-  /** Aborted when the caller is gone, or its time is over. */
+  /** Aborted when the caller is gone or its time is over, and when it has been answered. */
   readonly signal: Signal;
   /** Whether the message was decoded and the interceptors were reached. */
   reached: boolean;
@@ -28,6 +33,11 @@ export const SOURCE = createContextKey<Readable | undefined>(undefined, { descri
 
 /** The call of a request, set by the request gate. */
 export const CALL = createContextKey<Call | undefined>(undefined, { description: 'call' });
+
+/** The signal that an implementation waits by; the call's own, which interceptors do not replace. */
+export function signalOf({ values }: Pick<HandlerContext, 'values'>): Signal {
+  return values.get(CALL)!.signal;
+}
 
 /**
  * The context of a call as its request begins, before the request gate has seen its headers.

@@ -60,12 +60,12 @@ export class RateLimiter {
  * not counted.
  */
 export function limitRate(limiter: RateLimiter): Interceptor {
-  return (next) => async (request) => {
+  return (next) => (request) => {
     const { contextValues, service } = request;
+    if (!service.typeName.startsWith(OURS)) return next(request);
     const { name } = contextValues.get(CALLER);
-    if (service.typeName.startsWith(OURS))
-      await limiter.count(name === '' ? peerName(contextValues.get(PEER)) : `named ${name}`);
-    return await next(request);
+    const counted = limiter.count(name === '' ? peerName(contextValues.get(PEER)) : `named ${name}`);
+    return counted.then(() => next(request));
   };
 }
 

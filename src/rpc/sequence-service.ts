@@ -3,9 +3,9 @@ import type { SequenceService } from '../../gen/fountain/sequence/v1/sequence_pb
 import type { WaitOptions } from '../domain/pending-write.ts';
 import type { Reader } from '../domain/reader.ts';
 import type { Writer } from '../domain/writer.ts';
-import { type Signal, untilAborted } from '../util/abort.ts';
+import { untilAborted } from '../util/abort.ts';
 import { CALLER } from './auth/caller.ts';
-import { CALL } from './call.ts';
+import { CALL, signalOf } from './call.ts';
 import {
   fromElementAnswer,
   fromElementRead,
@@ -181,10 +181,6 @@ export function createSequenceService(writer: Writer, reader: Reader): ServiceIm
       return { ...fromRevisions(read), size: read.size, nextSequenceNumber: read.size + 1 };
     },
   };
-}
-
-function signalOf(context: HandlerContext): Signal {
-  return context.values.get(CALL)!.signal;
 }
 
 function common(

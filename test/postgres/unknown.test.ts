@@ -40,6 +40,19 @@ test.each([
   expect(await db.verify()).toEqual([]);
 });
 
+test.each([true, false])(
+  'a server that panics at the commit may have committed; alone: %s',
+  async (alone) => {
+    const { db, proxy, writer } = await start();
+    await writer.submit(generate(1), patiently());
+    proxy.cutCommit({ lateMs: 100, panics: true });
+    const write = generate(2, alone ? {} : { requestId: UUID });
+    expect((await writer.submit(write, patiently())).element.sequenceNumber).toBe(2);
+    expect(await orderOf(db)).toEqual([1, 2]);
+    expect(await db.verify()).toEqual([]);
+  },
+);
+
 test('it is found behind what another replica has written since', async () => {
   const { db, proxy, writer } = await start();
   await writer.submit(generate(1), patiently());

@@ -23,6 +23,6 @@ export interface AppendBase {
 export interface AppendForm {
   readonly sql: string;
   parameters(appends: readonly Appends[], change: { now: number; token: string }): SqlValue[];
-  /** What the statement's rows tell, in the order of the appends; undefined where a sequence was never used. */
+  /** What the statement's rows tell, in the order of the appends; undefined where a sequence is missing. */
   bases(rows: readonly unknown[], appends: readonly Appends[]): (AppendBase | undefined)[];
 }

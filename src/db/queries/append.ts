@@ -17,7 +17,8 @@ const FORMS: Readonly<Record<Engine['name'], AppendForm>> = {
  * @param appends each sequence once; only one where the engine locks sequences by their rows
  * @param change the clock, microseconds since the epoch, and the token of the batch
  * @param alone whether the statement is all of the transaction
- * @returns each sequence before; undefined where it was never used, and nothing is written to it
+ * @returns each sequence before. One that was never used is made; where the engine locks sequences by their rows it is
+ * not, and undefined, and nothing is written
  */
 export async function appendElements(
   tx: WriteTransaction,

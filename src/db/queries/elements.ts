@@ -45,8 +45,8 @@ export function findElements(
 
 // Two texts: a driver makes an object of each row, on the thread that answers callers.
 const FIND_ALL_NUMBERS = statement(
-  ({ joined }) => `SELECT ${joined('CAST(element_id AS text)')} AS ids,
-    ${joined('CAST(sequence_number AS text)')} AS numbers
+  ({ joined }) => `SELECT ${joined('CAST(element_id AS text)', 'element_id')} AS ids,
+    ${joined('CAST(sequence_number AS text)', 'element_id')} AS numbers
   FROM (SELECT element_id, sequence_number FROM element WHERE sequence_id = ?1 ORDER BY element_id) e`,
 );
 

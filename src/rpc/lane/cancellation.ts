@@ -47,7 +47,7 @@ export class Cancellation {
 
   /** As of an AbortSignal: one that comes too late is not called, none is called twice. */
   addEventListener(_type: 'abort', listener: () => void, _options: { once: true }): void {
-    if (this.#reason !== undefined) return;
+    if (this.#reason !== undefined || this.#listeners.includes(listener)) return;
     this.#listeners = [...this.#listeners, listener];
     this.#watch();
   }

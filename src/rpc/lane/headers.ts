@@ -38,8 +38,8 @@ export class LaneHeaders implements Headers {
     const key = name.toLowerCase();
     if (!PLAIN_NAME.test(key)) return this.#all().get(name);
     const value: unknown = this.#record[key];
-    if (typeof value === 'string') return value;
-    return Array.isArray(value) ? value.join(', ') : null;
+    if (typeof value === 'string') return normalized(value);
+    return Array.isArray(value) ? normalized(value.join(', ')) : null;
   }
 
   has(name: string): boolean {
@@ -96,3 +96,11 @@ export class LaneHeaders implements Headers {
     return this.#standard;
   }
 }
+
+/** https://fetch.spec.whatwg.org/#concept-header-value-normalize. Node leaves a space where it joins an empty value to others. */
+function normalized(value: string): string {
+  const isPlain = value.charCodeAt(0) > 0x20 && value.charCodeAt(value.length - 1) > 0x20;
+  return isPlain || value === '' ? value : value.replace(OUTER_SPACE, '');
+}
+
+const OUTER_SPACE = /^[\t\n\r ]+|[\t\n\r ]+$/g;

@@ -157,6 +157,14 @@ describe('what interceptors see', () => {
   });
 });
 
+test('a field whose last value is empty is read as the standard Headers read it', () => {
+  // So Node joins `x: a` and `x:`, and so a client may send it.
+  for (const value of ['a, ', ', a', ' ', '', '\t a \t', 'a\u00a0']) {
+    const headers = new LaneHeaders(Object.assign(Object.create(null), { x: value }), true);
+    expect(headers.get('x')).toBe(new Headers({ x: value }).get('x'));
+  }
+});
+
 test('LaneHeaders are the standard ones, whatever is asked of them', () => {
   const record = Object.assign(Object.create(null), {
     ':path': '/',

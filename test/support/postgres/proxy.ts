@@ -1,13 +1,11 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { POSTGRES, textFor } from '../../../src/db/engine.ts';
-import { prepared } from '../../../src/db/postgres-statements.ts';
 import { POSTGRES_APPEND } from '../../../src/db/queries/append-postgres.ts';
 
 /** What becomes of a COMMIT whose client is cut off as soon as it has sent it. */
 export type CommitFault =
-  /** It reaches the server after so many milliseconds. */
-  | { readonly lateMs: number }
+  /** It reaches the server after so many milliseconds; the client may be told before that the server panics. */
+  | { readonly lateMs: number; readonly panics?: boolean }
   /** It never does; the server learns of the end after so many milliseconds. */
   | { readonly lostMs: number };
 
@@ -30,19 +28,29 @@ export interface PostgresProxy {
 const COMMIT = Buffer.from('COMMIT\0');
 /** What ends a statement that is a transaction of its own, and commits it. */
 const SYNC = Buffer.from('S\0\0\0\x04');
-/** The name of the one statement that is. */
-const ALONE = Buffer.from(`\0${prepared(textFor(POSTGRES, POSTGRES_APPEND.sql)).name}\0`);
+/** How the text begins of the one statement that is. */
+const ALONE = Buffer.from(POSTGRES_APPEND.sql.slice(0, 40));
+/** What stands before it in the message that prepares it: the type, a length, a name. */
+const PREPARES = /P[\s\S]{4}([^\0]+)\0$/;
 const READY = Buffer.from('Z\0\0\0\x05I');
 const FATAL_TEXT = 'SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0';
 const FATAL = Buffer.from(`E\0\0\0${String.fromCharCode(4 + FATAL_TEXT.length)}${FATAL_TEXT}`);
+const PANIC_TEXT = 'SPANIC\0VPANIC\0C53100\0Mcould not write to log file: No space left on device\0\0';
+const PANIC = Buffer.from(`E\0\0\0${String.fromCharCode(4 + PANIC_TEXT.length)}${PANIC_TEXT}`);
 /** Type and length, which stand before a message. */
 const HEAD = 5;
 
+/** The name under which the statement is prepared that commits by itself, if it is. */
+function preparedIn(chunk: Buffer): string | undefined {
+  const at = chunk.indexOf(ALONE);
+  return at === -1 ? undefined : PREPARES.exec(chunk.toString('latin1', 0, at))?.[1];
+}
+
 /** Where the message stands that commits; -1 where there is none. */
-function commitIn(chunk: Buffer): number {
+function commitIn(chunk: Buffer, alone: string | undefined): number {
   const at = chunk.indexOf(COMMIT);
   if (at !== -1) return at - HEAD;
-  return chunk.includes(ALONE) ? chunk.lastIndexOf(SYNC) : -1;
+  return alone !== undefined && chunk.includes(`\0${alone}\0`) ? chunk.lastIndexOf(SYNC) : -1;
 }
 
 /** Starts a proxy in front of a server on this machine; it ends when the test has finished. */
@@ -64,20 +72,29 @@ export async function startPostgresProxy(place: string): Promise<PostgresProxy> 
     keep(client);
     keep(backend);
     let cut = false;
+    let alone: string | undefined;
     client.on('data', (chunk) => {
       if (hanging || cut) return;
-      const at = fault === undefined ? -1 : commitIn(chunk);
+      alone ??= preparedIn(chunk);
+      const at = fault === undefined ? -1 : commitIn(chunk, alone);
       if (at === -1 || toPass-- > 0) return void backend.write(chunk);
       const meets = fault!;
       fault = undefined;
       cut = true;
       backend.write(chunk.subarray(0, at));
-      client.resetAndDestroy();
+      // What came before the commit is answered before the server panics.
+      if ('panics' in meets) setTimeout(panic, meets.lateMs / 2);
+      else client.resetAndDestroy();
       if ('lateMs' in meets) setTimeout(() => backend.end(chunk.subarray(at)), meets.lateMs);
       else setTimeout(() => backend.destroy(), meets.lostMs);
     });
+    let panicked = false;
+    const panic = () => {
+      panicked = true;
+      client.end(PANIC);
+    };
     backend.on('data', (chunk) => {
-      if (hanging || cut) return;
+      if (hanging || panicked || client.destroyed) return;
       if (!ending || chunk.lastIndexOf(READY) === -1) return void client.write(chunk);
       ending = false;
       client.end(Buffer.concat([chunk, FATAL]));
