@@ -35,7 +35,9 @@ export class Attempt {
    */
   async run(tx: WriteTransaction, { inFull, alone }: { inFull: boolean; alone: boolean }): Promise<void> {
     const { appendsAtOnce, locksRows } = tx.engine.capabilities;
-    if (!inFull && appendsAtOnce) this.#appends = AppendBatch.of(this.#members, !locksRows);
+    // Where the statement does not make a sequence, what is in the transaction besides would come before the long form.
+    const inOne = appendsAtOnce && (alone || !locksRows);
+    if (!inFull && inOne) this.#appends = AppendBatch.of(this.#members, !locksRows);
     if (this.#appends === undefined) {
       this.#outcomes = await runBatch(tx, this.#members, this.#options);
       return;
