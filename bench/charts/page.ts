@@ -53,19 +53,22 @@ function head(results: Results | undefined): string {
     return `# Performance
 
 Made by \`npm run bench:charts\` from what \`npm run bench\` measures; not written by hand. Nothing has been measured yet.`;
-  const { date, machine, placement, generators, scenarios } = results;
+  const { machine, placement, generators, scenarios } = results;
   const runs = Object.values(scenarios);
   const efforts = [...new Set(runs.map(({ rounds, seconds }) => `${rounds} rounds of ${seconds} s`))];
+  const byDay = Map.groupBy(Object.entries(scenarios), ([, { at }]) => at.slice(0, 10));
+  const days = [...byDay].sort().map(([day, of]) => `${day} (${of.map(([name]) => name).join(', ')})`);
   const commits = [...new Set(runs.map(({ commit }) => commit))];
   return `# Performance
 
-Made by \`npm run bench:charts\` from what \`npm run bench\` measured on ${date}; not written by hand. The sides of a comparison
+Made by \`npm run bench:charts\` from what \`npm run bench\` measured; not written by hand. The sides of a comparison
 alternate within one run; a figure is the median, in brackets lowest and highest. Ratios hold elsewhere, absolute figures do
 not. Not measured: TLS, a real network, large contents.
 
 - Machine: ${machine}
 - Placement: ${placement}
 - Load: ${generators.join('; ')}
+- Days: ${days.join('; ')}
 - Effort: ${efforts.join(', ')} (the matrix less)
 - Commit: ${commits.join(', ')}`;
 }
